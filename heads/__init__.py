@@ -1,0 +1,45 @@
+"""Heads turn faces into frames: a registry of them, each loaded only when it is asked for.
+
+A head is one folder with `head.py` first; it keeps the contract of `heads.base` and is entered below. To remove a head,
+delete its folder and its line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from heads.base import Head, HeadError
+
+REGISTRY = {
+    "warp": "heads.warp.head:Warp",
+}
+"""Name of a head to "module:Class"."""
+
+
+def load(name: str, files: Mapping[str, Path], device: str = "cpu") -> Head:
+    """Import one head and build it from its weight files.
+
+    Args:
+        name: a key of `REGISTRY`.
+        files: name of each file that the head's class lists in `needs`, to where it lies.
+        device: "cpu", "cuda", "cuda:1", "mps"; heads without a network take only "cpu".
+
+    Raises:
+        HeadError: there is no head of that name, or it cannot run on the device.
+    """
+    return cast(Head, kind(name).from_files(files, device))  # type: ignore[attr-defined]
+
+
+def kind(name: str) -> type:
+    """The class of a head, imported but not built; its `needs` names the weight files (`weights.path`).
+
+    Raises:
+        HeadError: there is no head of that name.
+    """
+    if name not in REGISTRY:
+        raise HeadError(f"There is no head named {name!r}. The heads are: {', '.join(sorted(REGISTRY))}. Choose one of them.")
+    module, _, cls = REGISTRY[name].partition(":")
+    return cast(type, getattr(import_module(module), cls))
