@@ -115,7 +115,7 @@ def _from_hub(entry: Entry) -> Path:
 
     try:
         return Path(hf_hub_download(entry.repo, entry.name, revision=entry.revision))
-    except (OSError, ValueError) as error:  # every error of huggingface_hub is one of the two
+    except (OSError, ValueError, RuntimeError) as error:  # all of huggingface_hub's derive from the first two, hf_xet's from the last
         offline = constants.HF_HUB_OFFLINE
         do = "Unset HF_HUB_OFFLINE" if offline else f"Check the connection to {constants.ENDPOINT}"
         raise WeightsError(
