@@ -115,19 +115,18 @@ def _from_hub(entry: Entry) -> Path:
 
     try:
         return Path(hf_hub_download(entry.repo, entry.name, revision=entry.revision))
-    except (OSError, ValueError, RuntimeError) as error:  # all of huggingface_hub's derive from the first two, hf_xet's from the last
-        offline = constants.HF_HUB_OFFLINE
-        do = "Unset HF_HUB_OFFLINE" if offline else f"Check the connection to {constants.ENDPOINT}"
+    except (OSError, ValueError, RuntimeError) as error:  # huggingface_hub raises kinds of the first two, hf_xet of the last
+        if constants.HF_HUB_OFFLINE:
+            why, do = "because HF_HUB_OFFLINE is set", "Unset HF_HUB_OFFLINE"
+        else:
+            cause = error.__cause__ or error  # what the Hub said, before the client explained it at length
+            why = f"({type(cause).__name__}: {str(cause).strip().partition(chr(10))[0]})"
+            do = f"Check the connection to {constants.ENDPOINT}"
         raise WeightsError(
-            f"The weight file {entry.name} ({entry.bytes:,} bytes) is not bundled, not in the cache {constants.HF_HUB_CACHE} and "
-            f"could not be fetched from {entry.repo}@{entry.revision[:8]}"
-            f"{' because HF_HUB_OFFLINE is set' if offline else f': {type(error).__name__}: {_first_line(error)}'}. "
+            f"The weight file {entry.name} ({entry.bytes:,} bytes) is not bundled, not in the cache {constants.HF_HUB_CACHE} "
+            f"and could not be fetched from {entry.repo}@{entry.revision[:8]} {why}. "
             f"{do}, or put the file at {HOME / entry.name}."
         ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().partition("\n")[0]
 
 
 def _checked(entry: Entry, file: Path, do: str) -> Path:
@@ -139,7 +138,7 @@ def _checked(entry: Entry, file: Path, do: str) -> Path:
         found = "is a Git LFS pointer" if pointer else f"has {stat.st_size:,} bytes"
         do = "Run `git lfs pull`." if pointer else do
         raise WeightsError(f"The weight file {file} {found}. The catalogue says {entry.bytes:,} bytes. {do}")
-    if (found := _digest(file, stat.st_size, stat.st_mtime_ns)) != entry.sha256:
+    if (found := _digest(file, (stat.st_size, stat.st_mtime_ns))) != entry.sha256:
         raise WeightsError(
             f"The weight file {file} has the SHA-256 {found[:16]}…. The catalogue says {entry.sha256[:16]}…. {do}"
         )
@@ -147,8 +146,8 @@ def _checked(entry: Entry, file: Path, do: str) -> Path:
 
 
 @lru_cache(maxsize=64)
-def _digest(file: Path, size: int, changed: int) -> str:
-    """SHA-256 of a file, computed once a process; size and time of the last change are the key that notices a new one."""
+def _digest(file: Path, _stamp: tuple[int, int]) -> str:
+    """SHA-256 of a file, computed once a process; its size and time of change are in the key, so that a new one is noticed."""
     return digest(file)
 
 

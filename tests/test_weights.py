@@ -1,0 +1,229 @@
+"""Weight files: found, checked, refused when altered, fetched from a Hub that speaks the real protocol on loopback."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+import weights
+from weights.__main__ import page, update
+
+ROOT = Path(__file__).parent.parent
+PAYLOAD = b"safe numbers " * 4096
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+
+def shelf(folder: Path, content: bytes | None = PAYLOAD, *, expected: bytes = PAYLOAD, extra: str = "") -> Path:
+    """A weights folder with one catalogued file `net.safetensors`; no content: the file does not lie there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "catalogue.toml").write_text(
+        f'["net.safetensors"]\nbytes = {len(expected)}\nsha256 = "{hashlib.sha256(expected).hexdigest()}"\n'
+        f'licence = "CC0-1.0"\ntitle = "A test"\nsource = "this test"\nused_by = []\n{extra}\n'
+    )
+    if content is not None:
+        (folder / "net.safetensors").write_bytes(content)
+    return folder
+
+
+def test_every_bundled_file_is_what_the_catalogue_says() -> None:
+    entries = weights.catalogue()
+    bundled = [entry for entry in entries.values() if not entry.repo]
+    assert bundled
+    for entry in bundled:
+        assert weights.path(entry.name) == weights.HOME / entry.name
+        assert weights.digest(weights.path(entry.name)) == entry.sha256
+    assert sum(entry.bytes for entry in bundled) < 10e6
+
+
+def test_every_file_in_the_folder_is_catalogued_with_licence_and_source() -> None:
+    files = {file.name for file in weights.HOME.iterdir() if file.suffix not in {".py", ".md", ".toml", ""}}
+    entries = weights.catalogue()
+    assert files <= set(entries)
+    for entry in entries.values():
+        assert entry.licence in {"Apache-2.0", "MIT", "CC0-1.0", "BSD-3-Clause"}
+        assert entry.source
+        assert entry.title
+        assert entry.used_by
+
+
+def test_modules_that_the_catalogue_names_exist() -> None:
+    for entry in weights.catalogue().values():
+        for module in entry.used_by:
+            place = ROOT / module.replace(".", "/")
+            assert place.with_suffix(".py").is_file() or (place / "__init__.py").is_file(), module
+
+
+def test_page_equals_catalogue() -> None:
+    assert (weights.HOME / "README.md").read_text() == page(weights.catalogue().values())
+
+
+def test_unknown_name_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(weights.WeightsError, match=r"no weight file named 'nte\.safetensors'.*net\.safetensors.*Choose"):
+        weights.path("nte.safetensors", shelf(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["../catalogue.toml", "catalogue.toml", "", "/etc/hostname"])
+def test_only_catalogued_names_open_files(name: str, tmp_path: Path) -> None:
+    with pytest.raises(weights.WeightsError, match="no weight file"):
+        weights.path(name, shelf(tmp_path))
+
+
+@pytest.mark.parametrize("place", [0, len(PAYLOAD) // 2, len(PAYLOAD) - 1])
+def test_one_flipped_bit_is_refused(tmp_path: Path, place: int) -> None:
+    damaged = bytearray(PAYLOAD)
+    damaged[place] ^= 1
+    with pytest.raises(weights.WeightsError, match=r"net\.safetensors has the SHA-256 .* The catalogue says .*git checkout"):
+        weights.path("net.safetensors", shelf(tmp_path, bytes(damaged)))
+
+
+def test_damage_after_a_good_look_is_noticed(tmp_path: Path) -> None:
+    file = weights.path("net.safetensors", shelf(tmp_path))
+    file.write_bytes(PAYLOAD[::-1])
+    os.utime(file, ns=(1, 1))  # another time of change, whatever the clock's grain
+    with pytest.raises(weights.WeightsError, match="SHA-256"):
+        weights.path("net.safetensors", tmp_path)
+
+
+def test_wrong_size_says_both_sizes(tmp_path: Path) -> None:
+    with pytest.raises(weights.WeightsError, match=r"has 3 bytes\. The catalogue says 53,248 bytes"):
+        weights.path("net.safetensors", shelf(tmp_path, b"abc"))
+
+
+def test_git_lfs_pointer_is_named(tmp_path: Path) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 53248\n"
+    with pytest.raises(weights.WeightsError, match=r"is a Git LFS pointer.*git lfs pull"):
+        weights.path("net.safetensors", shelf(tmp_path, pointer))
+
+
+def test_missing_bundled_file_says_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(weights.WeightsError, match=r"was not found.*git checkout"):
+        weights.path("net.safetensors", shelf(tmp_path, None))
+
+
+@pytest.mark.parametrize("revision", ["main", "0123", REVISION.upper()])
+def test_a_branch_is_no_revision(tmp_path: Path, revision: str) -> None:
+    with pytest.raises(weights.WeightsError, match="40 hexadecimal digits"):
+        weights.catalogue(shelf(tmp_path, extra=f'repo = "gioconda/net"\nrevision = "{revision}"'))
+
+
+def test_an_entry_with_a_misspelt_field_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(weights.WeightsError, match=r"net\.safetensors cannot be read.*revison"):
+        weights.catalogue(shelf(tmp_path, extra=f'repo = "gioconda/net"\nrevison = "{REVISION}"'))
+
+
+def test_update_measures_the_file_and_keeps_the_rest(tmp_path: Path) -> None:
+    shelf(tmp_path, b"new numbers")
+    before = (tmp_path / "catalogue.toml").read_text()
+    update(["net.safetensors"], tmp_path)
+    entry = weights.catalogue(tmp_path)["net.safetensors"]
+    assert (entry.bytes, entry.sha256) == (11, hashlib.sha256(b"new numbers").hexdigest())
+    assert (tmp_path / "catalogue.toml").read_text().splitlines()[3:] == before.splitlines()[3:]
+    assert entry.sha256 in (tmp_path / "README.md").read_text()
+
+
+def test_update_wants_an_entry_first(tmp_path: Path) -> None:
+    (shelf(tmp_path) / "extra.bin").touch()
+    with pytest.raises(weights.WeightsError, match=r"no entry of extra\.bin.*Write the entry first"):
+        update(["extra.bin"], tmp_path)
+
+
+@contextmanager
+def hub(content: bytes) -> Iterator[tuple[str, list[str]]]:
+    """A Hub of one file: HEAD tells commit, ETag and size, GET the bytes. Gives its address and the requests it saw."""
+    seen: list[str] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            seen.append(f"{self.command} {self.path}")
+            known = self.path == f"/gioconda/net/resolve/{REVISION}/net.safetensors"
+            self.send_response(200 if known else 404)
+            if known:
+                self.send_header("X-Repo-Commit", REVISION)
+                self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+            self.send_header("Content-Length", str(len(content) if known else 0))
+            self.end_headers()
+            if known and self.command == "GET":
+                self.wfile.write(content)
+
+        do_GET = do_HEAD = answer  # noqa: N815 - names that http.server calls
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - name of http.server
+            """Keep the test's output quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", seen
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def ask(folder: Path, endpoint: str, cache: Path, **environment: str) -> str:
+    """What a fresh process says that asks for the file: its path, or the error. The client reads its settings at import."""
+    asking = (
+        "import sys, pathlib, weights\n"
+        "try: print(weights.path('net.safetensors', pathlib.Path(sys.argv[1])))\n"
+        "except weights.WeightsError as error: print(error)"
+    )
+    settings = {"HF_ENDPOINT": endpoint, "HF_HOME": str(cache), "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1"}
+    result = subprocess.run(
+        [sys.executable, "-c", asking, str(folder)],
+        cwd=ROOT,
+        env={**os.environ, **settings, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return result.stdout.strip()
+
+
+HOSTED = f'repo = "gioconda/net"\nrevision = "{REVISION}"'
+
+
+def test_fetched_once_then_found_in_the_cache_even_offline(tmp_path: Path) -> None:
+    folder = shelf(tmp_path / "weights", None, extra=HOSTED)
+    with hub(PAYLOAD) as (endpoint, seen):
+        fetched = Path(ask(folder, endpoint, tmp_path / "cache"))
+        assert fetched.read_bytes() == PAYLOAD
+        assert [line.split()[0] for line in seen] == ["HEAD", "GET"]
+        assert ask(folder, endpoint, tmp_path / "cache") == str(fetched)
+        assert len(seen) == 2
+    assert ask(folder, endpoint, tmp_path / "cache", HF_HUB_OFFLINE="1") == str(fetched)
+
+
+def test_same_length_wrong_bytes_from_the_hub_are_refused(tmp_path: Path) -> None:
+    folder = shelf(tmp_path / "weights", None, extra=HOSTED)
+    with hub(PAYLOAD[::-1]) as (endpoint, _):
+        said = ask(folder, endpoint, tmp_path / "cache")
+    assert "has the SHA-256" in said
+    assert "Delete" in said
+
+
+def test_not_cached_and_offline_says_so_without_asking_anyone(tmp_path: Path) -> None:
+    folder = shelf(tmp_path / "weights", None, extra=HOSTED)
+    with hub(PAYLOAD) as (endpoint, seen):
+        said = ask(folder, endpoint, tmp_path / "cache", HF_HUB_OFFLINE="1")
+    assert seen == []
+    assert "because HF_HUB_OFFLINE is set" in said
+    assert "Unset HF_HUB_OFFLINE, or put the file at" in said
+
+
+def test_a_hub_without_the_file_says_what_was_tried(tmp_path: Path) -> None:
+    folder = shelf(tmp_path / "weights", None, extra=HOSTED.replace("gioconda/net", "gioconda/gone"))
+    with hub(PAYLOAD) as (endpoint, _):
+        said = ask(folder, endpoint, tmp_path / "cache")
+    assert "could not be fetched from gioconda/gone@01234567 (HTTPStatusError: Client error '404 Not Found'" in said
+    assert endpoint in said
