@@ -225,5 +225,6 @@ def test_a_hub_without_the_file_says_what_was_tried(tmp_path: Path) -> None:
     folder = shelf(tmp_path / "weights", None, extra=HOSTED.replace("gioconda/net", "gioconda/gone"))
     with hub(PAYLOAD) as (endpoint, _):
         said = ask(folder, endpoint, tmp_path / "cache")
-    assert "could not be fetched from gioconda/gone@01234567 (HTTPStatusError: Client error '404 Not Found'" in said
+    assert "could not be fetched from gioconda/gone@01234567 (" in said
+    assert "404" in said
     assert endpoint in said

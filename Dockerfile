@@ -1,0 +1,22 @@
+# docker build -t gioconda . && docker run --rm -p 7860:7860 gioconda      then open http://localhost:7860
+# The libraries are wheels without system dependencies; nothing is fetched at run time.
+FROM python:3.11-slim
+
+RUN useradd --create-home --uid 1000 gioconda
+USER gioconda
+WORKDIR /home/gioconda/app
+ENV PATH=/home/gioconda/.local/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    GRADIO_ANALYTICS_ENABLED=False \
+    HF_HUB_DISABLE_TELEMETRY=1
+
+# Requirements alone first: a change of the code does not install them again.
+COPY --chown=gioconda:gioconda requirements.txt .
+RUN pip install --user -r requirements.txt
+
+COPY --chown=gioconda:gioconda . .
+
+EXPOSE 7860
+CMD ["python", "app.py", "--host", "0.0.0.0", "--port", "7860"]
