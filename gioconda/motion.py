@@ -1,0 +1,218 @@
+"""Performances as values: kept in a file, resampled, retargeted to a portrait, saved and loaded.
+
+A motion file is one `.safetensors` with the landmarks, blendshape weights and poses of a performance and a few words of
+metadata. It holds no picture of the driver and nothing that runs when it is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gioconda.errors import DrivingError
+from heads import rigid
+from heads.base import POINTS, SHAPES, Cue, Face, Floats, Motion, Rows
+
+FORMAT = "gioconda-motion-1"
+"""Name and version in the metadata of a motion file."""
+
+MAX_FRAMES = 60 * 60 * 60
+"""Frames of the longest motion file that is read: an hour at 60 frames per second, 1.2 GB of landmarks."""
+
+
+class Spool:
+    """Rows of landmarks (T, 478, 3) float32 kept in a file: appended to once, then read a few at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("wb")
+        self._rows = 0
+
+    def append(self, rows: NDArray[np.floating]) -> None:
+        """Add landmarks (478, 3) or (n, 478, 3) at the end."""
+        block = np.ascontiguousarray(rows, np.float32).reshape(-1, POINTS, 3)
+        block.tofile(self._file)
+        self._rows += len(block)
+
+    def close(self) -> None:
+        """Write out what is buffered; rows can be read from now on."""
+        self._file.close()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self._rows, POINTS, 3)
+
+    def __len__(self) -> int:
+        return self._rows
+
+    @overload
+    def __getitem__(self, index: int) -> Floats: ...
+    @overload
+    def __getitem__(self, index: slice) -> Floats: ...
+    def __getitem__(self, index: int | slice) -> Floats:
+        row = POINTS * 3
+        if isinstance(index, slice):
+            first, last, step = index.indices(self._rows)
+            if step != 1:
+                raise IndexError(f"a spool is read in steps of 1, not {step}")
+            count = max(0, last - first)
+            return np.fromfile(self._path, np.float32, count * row, offset=first * row * 4).reshape(-1, POINTS, 3)
+        if not -self._rows <= index < self._rows:
+            raise IndexError(f"row {index} of {self._rows}")
+        return np.fromfile(self._path, np.float32, row, offset=index % self._rows * row * 4).reshape(POINTS, 3)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Between:
+    """Rows (T, 478, 3) mixed from neighbouring rows of others, worked out when they are read."""
+
+    rows: Rows
+    left: NDArray[np.intp]
+    """(T,) index of the earlier row."""
+    weight: Floats
+    """(T,) share of the row after it, 0 … 1."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.left), POINTS, 3)
+
+    def __len__(self) -> int:
+        return len(self.left)
+
+    @overload
+    def __getitem__(self, index: int) -> Floats: ...
+    @overload
+    def __getitem__(self, index: slice) -> Floats: ...
+    def __getitem__(self, index: int | slice) -> Floats:
+        if isinstance(index, slice):
+            return np.stack([self[i] for i in range(*index.indices(len(self)))]) if len(self) else np.empty((0, POINTS, 3), np.float32)
+        first, share = int(self.left[index]), self.weight[index]
+        pair = self.rows[first : first + 2]
+        return np.asarray(pair[0] if share == 0 else (1 - share) * pair[0] + share * pair[1], np.float32)
+
+
+def resampled(motion: Motion, rate: Fraction) -> Motion:
+    """The same performance at an even `rate` (frames per second): faces between two frames are mixed from both."""
+    count = max(1, int((motion.times[-1] + 1 / float(motion.rate)) * float(rate) + 1e-6))
+    times = np.arange(count) / float(rate)
+    left = np.clip(np.searchsorted(motion.times, times + 1e-9, side="right") - 1, 0, len(motion) - 1)
+    right = np.minimum(left + 1, len(motion) - 1)
+    gap = np.where(right > left, motion.times[right] - motion.times[left], 1.0)
+    share = np.clip((times - motion.times[left]) / gap, 0, 1).astype(np.float32)
+    # A frame without a face mixes with nothing.
+    share[~(motion.found[left] & motion.found[right]) | (right == left)] = 0
+    expression = (1 - share[:, None]) * motion.expression[left] + share[:, None] * motion.expression[right]
+    turn = rigid.to_vector(motion.pose[right] @ motion.pose[left].transpose(0, 2, 1))
+    pose = (rigid.to_matrix(share[:, None] * turn) @ motion.pose[left]).astype(np.float32)
+    nearest = int(np.argmin(np.abs(times - motion.times[motion.neutral])))
+    rows = Between(motion.points, left, share)
+    return Motion(times, rate, 1 / rate, rows, expression, pose, motion.found[left], nearest)
+
+
+def rest_for(motion: Motion, face: Face, units: Floats) -> Cue:
+    """The neutral cue for absolute motion: the driver's face with the portrait's pose and expression.
+
+    A head adds to the portrait what a cue differs from its neutral; against this one, what it adds up to is the driver's
+    own pose and expression.
+
+    Args:
+        motion: the driver's performance.
+        face: the portrait's face.
+        units: (52, 478, 3) change of the landmarks per blendshape, in distances between the outer eye corners
+            (`heads.headmodel.HeadModel.landmark_units`).
+    """
+    cue = motion.cue(motion.neutral)
+    frontal = cue.points @ cue.pose  # rows: pose transposed turns the head's axes back to straight ahead
+    width = np.linalg.norm(frontal[33] - frontal[263])
+    shaped = frontal + width * np.tensordot(face.expression - cue.expression, units, 1)
+    turned = shaped @ face.pose.T
+    centre = cue.points.mean(0) - turned.mean(0)
+    return Cue(cue.time, (turned + centre).astype(np.float32), face.expression, face.pose)
+
+
+def retargeted(neutral: Cue, cues: Iterator[Cue], *, expression: float, pose: float) -> Iterator[Cue]:
+    """Cues whose change from `neutral` is stronger or weaker.
+
+    Args:
+        neutral: the resting face.
+        cues: the performance.
+        expression: factor on what the face does, 0 … 2.
+        pose: factor on how the head turns, moves and grows, 0 … 2.
+    """
+    for cue in cues:
+        if expression == 1 and pose == 1:
+            yield cue
+            continue
+        frame = rigid.fit_face(neutral.points, cue.points)
+        local = frame.undo(cue.points) - neutral.points
+        # The centre of the face moves `pose` times as far; a shift alone would depend on where the origin lies.
+        centre = neutral.points.mean(0, dtype=np.float64)
+        moved = frame.apply(centre[None])[0]
+        turn = rigid.to_matrix(pose * rigid.to_vector(frame.rotation))
+        placed = frame.scale**pose * (neutral.points + expression * local - centre) @ turn.T + centre + pose * (moved - centre)
+        weights = np.clip(neutral.expression + expression * (cue.expression - neutral.expression), 0, 1)
+        facing = rigid.to_matrix(pose * rigid.to_vector(cue.pose @ neutral.pose.T)) @ neutral.pose
+        yield replace(
+            cue, points=placed.astype(np.float32), expression=weights.astype(np.float32), pose=facing.astype(np.float32)
+        )
+
+
+def save(motion: Motion, path: Path) -> None:
+    """Write a motion file: points, expression, pose, times, found; rate, clock and neutral frame as metadata."""
+    from safetensors.numpy import save_file
+
+    arrays = {
+        "points": np.ascontiguousarray(motion.points[: len(motion)]),
+        "expression": np.ascontiguousarray(motion.expression, np.float32),
+        "pose": np.ascontiguousarray(motion.pose, np.float32),
+        "times": np.ascontiguousarray(motion.times, np.float64),
+        "found": np.ascontiguousarray(motion.found, np.uint8),
+    }
+    facts = {"format": FORMAT, "rate": str(motion.rate), "clock": str(motion.clock), "neutral": motion.neutral}
+    save_file(arrays, path, {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()})
+
+
+def load(path: Path) -> Motion:
+    """Read a motion file.
+
+    Raises:
+        DrivingError: the file is missing, is not a motion file, or its arrays do not fit together.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    def broken(found: str) -> DrivingError:
+        return DrivingError(
+            f"{path.name} {found}.",
+            f"A motion file is a .safetensors that `gioconda motion` wrote ({FORMAT}).",
+            "Make it anew with `python -m gioconda motion CLIP -o FILE.safetensors`.",
+        )
+
+    if not path.is_file():
+        raise broken("does not exist")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            facts = file.metadata() or {}
+            if facts.get("format") != FORMAT:
+                raise broken("is a safetensors file but not a motion file")
+            shape = file.get_slice("points").get_shape()
+            if not 0 < shape[0] <= MAX_FRAMES:
+                raise broken(f"holds {shape[0]} frames; between 1 and {MAX_FRAMES} can be read")
+            points, expression, pose, times, found = (file.get_tensor(n) for n in ("points", "expression", "pose", "times", "found"))
+        rate, clock, neutral = Fraction(facts["rate"]), Fraction(facts["clock"]), int(facts["neutral"])
+    except (SafetensorError, KeyError, ValueError, ZeroDivisionError, OSError) as error:
+        raise broken(f"cannot be read as a motion file ({error})") from error
+    count = len(times)
+    wanted = {"points": (count, POINTS, 3), "expression": (count, SHAPES), "pose": (count, 3, 3), "found": (count,)}
+    for name, array in (("points", points), ("expression", expression), ("pose", pose), ("found", found)):
+        if array.shape != wanted[name] or not np.isfinite(array).all():
+            raise broken(f"has {name} of shape {array.shape} where {wanted[name]} finite numbers are expected")
+    if rate <= 0 or clock <= 0 or not 0 <= neutral < count or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
+        raise broken("has times that do not rise, a rate that is not positive or a neutral frame outside the performance")
+    return Motion(times, rate, clock, points, expression, pose, found.astype(bool), neutral)

@@ -1,0 +1,212 @@
+"""From tracked faces to a performance: gaps bridged, the neutral frame chosen, jitter measured and smoothed away.
+
+The landmarks lie in a file of the job's folder and are worked on in blocks, so memory does not grow with the clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gioconda import smooth
+from gioconda.errors import DrivingError
+from gioconda.motion import Spool
+from heads import mesh, paste, rigid
+from heads.base import POINTS, SHAPES, Face, Floats, Motion, Rows
+
+BLOCK = 256
+"""Frames worked on at once: 1.5 MB of landmarks."""
+
+EASE = 0.25
+"""Seconds in which the face moves from where it was held to where it is found again: about as fast as a quick glance."""
+
+POSE_UNIT = np.radians(12.0)
+"""Radians of turning that count as much as a difference of one in blendshape distance when the neutral frame is chosen."""
+
+Bridges = Mapping[int, tuple[int, int, float]]
+"""Eased frame to (row before the gap, row after it, weight of the latter)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recorded:
+    """A performance taken from a clip, and what was found out about it."""
+
+    motion: Motion
+    align: Floats
+    """(2, 3) float32 affine from pixels of the clip's tracked frames to the performance's unit crop."""
+    lost: tuple[tuple[float, float], ...]
+    """Seconds (from, to) in which no face was seen."""
+    noise: float
+    """Standard deviation of the tracker's jitter, percent of the distance between the outer eye corners."""
+
+
+class Recorder:
+    """Takes tracked faces one by one and makes a performance of them.
+
+    Args:
+        folder: the job's folder; the landmarks lie there as long as the performance is used.
+        rate: frames per second of the clip, the average where the steps are uneven.
+        clock: seconds per tick of the clip's time stamps.
+    """
+
+    def __init__(self, folder: Path, rate: Fraction, clock: Fraction) -> None:
+        self._folder, self._rate, self._clock = folder, rate, clock
+        self._raw = Spool(folder / "landmarks")
+        self._ticks: list[int] = []
+        self._faces: list[tuple[Floats, Floats] | None] = []
+        self._last: Face | None = None
+
+    def add(self, ticks: int, face: Face | None) -> None:
+        """Take the next frame: its time stamp in ticks and the face seen in it, landmarks in pixels, or None."""
+        self._last = face or self._last
+        self._ticks.append(ticks)
+        self._faces.append(None if face is None else (face.expression, face.pose))
+        self._raw.append(np.zeros((POINTS, 3)) if self._last is None else self._last.points)
+
+    def finish(self, rest: Face | None, *, strength: float, neutral: float | None = None) -> Recorded:
+        """Choose the neutral frame, smooth, and bring everything into the neutral frame's unit crop.
+
+        Args:
+            rest: the portrait's face; the neutral frame is the found one nearest to it in pose and blendshapes. None takes
+                the frame nearest to a resting face that looks straight ahead.
+            strength: 0 … 4, factor on the measured noise that is smoothed away; 0 leaves the landmarks as they are.
+            neutral: seconds of the frame to take as neutral instead.
+
+        Raises:
+            DrivingError: no face was found in any frame.
+        """
+        self._raw.close()
+        found = np.array([face is not None for face in self._faces], bool)
+        if not found.any():
+            raise DrivingError(
+                f"No face was found in any of the clip's {len(found)} frames.",
+                "The driving clip needs one face that is seen from the front or up to about 45 degrees from the side.",
+                "Choose another clip, or cut it to the part that shows the face with --start and --end.",
+            )
+        times = (np.array(self._ticks) - self._ticks[0]) * float(self._clock)
+        expression, pose = _filled(self._faces)
+        index = _nearest(found, expression, pose, rest) if neutral is None else _at(times, found, neutral)
+        align = paste.align(self._raw[index])
+        raw = Motion(times, self._rate, self._clock, self._raw, expression, pose, found, index)
+        bridged, held = _bridge(raw)
+        spool = Spool(self._folder / "performance")
+        result, noise = _written(bridged, held, align, strength, spool)
+        return Recorded(result, align, _spans(times, found, float(1 / self._rate)), noise)
+
+
+def _filled(faces: list[tuple[Floats, Floats] | None]) -> tuple[Floats, Floats]:
+    """Expressions (T, 52) and poses (T, 3, 3); gaps repeat the last face, the time before the first one shows the first."""
+    current = next(face for face in faces if face is not None)
+    expression, pose = np.empty((len(faces), SHAPES), np.float32), np.empty((len(faces), 3, 3), np.float32)
+    for i, face in enumerate(faces):
+        current = face or current
+        expression[i], pose[i] = current
+    return expression, pose
+
+
+def _nearest(found: NDArray[np.bool_], expression: Floats, pose: Floats, rest: Face | None) -> int:
+    """Index of the found frame nearest to `rest` in pose and blendshapes."""
+    aim_shapes = np.zeros(SHAPES, np.float32) if rest is None else rest.expression
+    aim_pose = np.eye(3, dtype=np.float32) if rest is None else rest.pose
+    turn = np.linalg.norm(rigid.to_vector(pose @ aim_pose.T), axis=-1) / POSE_UNIT
+    cost = turn + np.linalg.norm(expression[:, 1:] - aim_shapes[1:], axis=-1)
+    return int(np.argmin(np.where(found, cost, np.inf)))
+
+
+def _at(times: NDArray[np.float64], found: NDArray[np.bool_], seconds: float) -> int:
+    """Index of the found frame nearest to a time."""
+    return int(np.argmin(np.where(found, np.abs(times - seconds), np.inf)))
+
+
+def _spans(times: NDArray[np.float64], found: NDArray[np.bool_], step: float) -> tuple[tuple[float, float], ...]:
+    """Seconds (from, to) of the runs in which nothing was found."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[1], found.astype(int), [1]])))
+    ends = np.append(times, times[-1] + step)
+    return tuple((round(float(times[a]), 3), round(float(ends[b]), 3)) for a, b in edges.reshape(-1, 2))
+
+
+def _bridge(motion: Motion) -> tuple[Motion, Bridges]:
+    """Plan how the face eases from where it was lost to where it is found again, so that it does not jump.
+
+    Returns:
+        The performance with expression and pose eased and those frames called found, and for each eased frame
+        (held row, next row, weight of the next) from which the landmarks are to be mixed.
+    """
+    expression, pose, found = motion.expression.copy(), motion.pose.copy(), motion.found.copy()
+    held: dict[int, tuple[int, int, float]] = {}
+    first = int(np.argmax(motion.found))
+    for i in range(first):
+        held[i] = (first, first, 0.0)
+        found[i] = True
+    lost = np.flatnonzero(~found)
+    for run in np.split(lost, np.flatnonzero(np.diff(lost) > 1) + 1):
+        if not len(run) or run[-1] + 1 >= len(motion):
+            continue
+        before, after = int(run[0]) - 1, int(run[-1]) + 1
+        for i in run:
+            x = 1 - (motion.times[after] - motion.times[i]) / EASE
+            if x <= 0:
+                continue
+            weight = float(x * x * (3 - 2 * x))
+            held[int(i)] = (before, after, weight)
+            found[i] = True
+            expression[i] = (1 - weight) * expression[before] + weight * expression[after]
+            turn = rigid.to_vector(pose[after] @ pose[before].T)
+            pose[i] = rigid.to_matrix(weight * turn) @ pose[before]
+    return replace(motion, expression=expression, pose=pose, found=found), held
+
+
+def _rows(points: Rows, held: Bridges, align: Floats, low: int, high: int) -> Floats:
+    """Landmarks low … high in the unit crop, with eased frames mixed."""
+    block = points[low:high]
+    for i in range(low, high):
+        if i in held:
+            before, after, weight = held[i]
+            block[i - low] = (1 - weight) * points[before] + weight * points[after]
+    return paste.apply(align, block)
+
+
+def _written(motion: Motion, held: Bridges, align: Floats, strength: float, spool: Spool) -> tuple[Motion, float]:
+    """Write the performance into `spool`, in the unit crop and smoothed block by block; also return the noise in percent."""
+    reach = smooth.reach(float(motion.rate))
+    rest = paste.apply(align, motion.points[motion.neutral])
+    facing = motion.pose[motion.neutral]
+    # The noise is measured over up to eight blocks spread over the clip.
+    starts = np.unique(np.linspace(0, max(0, len(motion) - BLOCK), 8).astype(int))
+    spans = [(int(start), min(int(start) + BLOCK, len(motion))) for start in starts]
+    noise = smooth.noise([_tracks(motion, held, align, rest, facing, *span) for span in spans])
+    expression, pose = motion.expression.copy(), motion.pose.copy()
+    for start in range(0, len(motion), BLOCK):
+        stop = min(start + BLOCK, len(motion))
+        low, high = max(0, start - reach), min(len(motion), stop + reach)
+        if strength > 0:
+            tracks = _tracks(motion, held, align, rest, facing, low, high)
+            calm = smooth.calmed(tracks, motion.times[low:high], noise, strength, reach)
+            points = calm.points(rest)
+            expression[start:stop] = np.clip(calm.shapes, 0, 1)[start - low : stop - low]
+            pose[start:stop] = (rigid.to_matrix(calm.turn) @ facing)[start - low : stop - low]
+        else:
+            points = _rows(motion.points, held, align, low, high)
+        spool.append(points[start - low : stop - low])
+    spool.close()
+    percent = 100 * float(noise.local.mean()) / mesh.eye_distance(rest)
+    return replace(motion, points=spool, expression=expression, pose=pose), round(percent, 3)
+
+
+def _tracks(motion: Motion, held: Bridges, align: Floats, rest: Floats, facing: Floats, low: int, high: int) -> smooth.Tracks:
+    """Frames low … high taken apart into what the skull does and what the expression does."""
+    points = _rows(motion.points, held, align, low, high)
+    frame = rigid.fit_face(rest, points)
+    return smooth.Tracks(
+        scale=np.log(frame.scale)[:, None],
+        spin=rigid.to_vector(frame.rotation),
+        shift=frame.shift,
+        local=(frame.undo(points) - rest).reshape(len(points), -1),
+        shapes=np.asarray(motion.expression[low:high], np.float64),
+        turn=rigid.to_vector(motion.pose[low:high] @ facing.T),
+    )

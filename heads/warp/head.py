@@ -1,0 +1,108 @@
+"""The embedded default head: a portrait moved by its own pixels.
+
+No network invents texels: the portrait's own are moved, so a mole stays a mole. Needs no GPU and no download.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+
+from heads.base import Channel, Cue, HeadError, Identity, Image, Portrait
+from heads.warp import layers, layout, mouth, raster
+from heads.warp.transfer import Transfer
+
+MAP_SIDE = 640
+"""Pixels: the backward map of a larger box is drawn at this size and enlarged; it is smooth, so nothing is lost."""
+
+
+class Warp:
+    """Keeps the contract of `heads.base.Head` with the portrait's own pixels and a free 3-D head for teeth and tongue."""
+
+    name: ClassVar[str] = "warp"
+    needs: ClassVar[tuple[str, ...]] = ("headmodel.safetensors",)
+    """Weight files that `from_files` takes."""
+    shots: range = range(1, 33)
+    drives: frozenset[Channel] = frozenset({"points", "expression"})
+
+    def __init__(self, teeth: mouth.Teeth) -> None:
+        self._teeth = teeth
+
+    @classmethod
+    def from_files(cls, paths: Mapping[str, Path], device: str = "cpu") -> Self:
+        """Build the head from its weight files.
+
+        Raises:
+            HeadError: the device is not a CPU, which is all that this head runs on.
+        """
+        if device != "cpu":
+            raise HeadError(f"The warp head was asked to run on {device!r}. It runs on the CPU. Leave the device out.")
+        from safetensors.numpy import load_file
+
+        return cls(mouth.Teeth.of(load_file(paths["headmodel.safetensors"])))
+
+    @classmethod
+    def tiny(cls, seed: int = 0) -> Self:
+        """The head with a few random teeth instead of the 3-D head's, for tests."""
+        return cls(mouth.Teeth.tiny(seed))
+
+    def enroll(self, portraits: Sequence[Portrait]) -> Identity:
+        """Take the first portrait apart into person and background; the others may lend the inside of an open mouth."""
+        if len(portraits) not in self.shots:
+            raise HeadError(
+                f"The warp head was given {len(portraits)} portraits. It takes {self.shots.start} to {self.shots.stop - 1}. "
+                "Choose the sharpest ones."
+            )
+        first = portraits[0]
+        parts = layers.split(first.image, first.matte)
+        state = {"person": parts.person.astype(np.float32), "behind": parts.behind.astype(np.float32)}
+        return Identity(self.name, tuple(portraits), state)
+
+    def animate(self, identity: Identity, neutral: Cue, cues: Iterator[Cue], *, lookahead: int = 8) -> Iterator[Image]:
+        """One frame per cue; see `heads.base.Head.animate`. Works cue by cue, so `lookahead` changes nothing."""
+        if identity.head != self.name:
+            raise HeadError(
+                f"The identity was made by the head {identity.head!r}. The warp head needs one of its own. Enroll the portraits again."
+            )
+        if missing := {"person", "behind"} - set(identity.state):
+            raise HeadError(f"The identity lacks {', '.join(sorted(missing))}. It was not saved whole. Enroll the portraits again.")
+        if lookahead < 0:
+            raise HeadError(f"lookahead is {lookahead}. It counts cues. Give 0 or more.")
+        return self._frames(identity, neutral, cues)
+
+    def _frames(self, identity: Identity, neutral: Cue, cues: Iterator[Cue]) -> Iterator[Image]:
+        portrait = identity.portraits[0]
+        image = portrait.image
+        parts = layers.Layers(
+            identity.state["person"].astype(np.uint8), identity.state["behind"].astype(np.uint8), portrait.matte
+        )
+        mesh = layout.build(portrait.face.points, portrait.matte)
+        transfer = Transfer(portrait.face.points, portrait.align, neutral)
+        inside = mouth.Mouth(self._teeth, identity.portraits, neutral)
+        held = neutral
+        for cue in cues:
+            held = cue if cue.found else held
+            placed = transfer(held)
+            vertices = mesh.moved(placed)
+            box = _box(vertices, image)
+            drawn = raster.draw(vertices, mesh.source, mesh.triangles, box, min(1.0, MAP_SIDE / max(box[2:])))
+            across, down, lips = raster.backward(drawn, box)
+            x, y, w, h = box
+            own = image[y : y + h, x : x + w]
+            patch = layers.compose(own, parts, across, down, (x, y))
+            inside.fill(patch, lips, placed, held, (x, y))
+            frame = image.copy()
+            frame[y : y + h, x : x + w] = patch
+            yield frame
+
+
+def _box(vertices: layout.Floats, image: Image) -> tuple[int, int, int, int]:
+    """The part of the picture (x, y, W, H) that the mesh covers."""
+    height, width = image.shape[:2]
+    low = np.floor(vertices[:, :2].min(0)).astype(int)
+    high = np.ceil(vertices[:, :2].max(0)).astype(int)
+    x, y = max(0, int(low[0])), max(0, int(low[1]))
+    return x, y, max(1, min(width, int(high[0])) - x), max(1, min(height, int(high[1])) - y)

@@ -1,0 +1,227 @@
+"""The mesh that is drawn: the face, rings of hair and neck around it, eyeballs and the mouth's inside behind it.
+
+Landmarks stop at the face's edge; a head does not. Rings around the face oval, set back in depth like a skull and reaching to
+where the person's matte ends, turn with the head; towards the shoulders they stay where they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heads import mesh
+from heads.base import Floats
+from heads.warp.transfer import Placed
+
+SURFACE = 468
+"""Landmarks that the face's triangles use; the rest are irises."""
+
+RING_REACH = (0.12, 0.35, 0.65, 1.0, 1.45)
+"""How far out each ring lies: share of the way from the oval (0) to the head's outline (1); the last one does not move."""
+
+RING_DEPTH = (0.10, 0.26, 0.42, 0.50, 0.50)
+"""How far behind the oval each ring lies, in distances between the outer eye corners: half a head's depth at the outline
+(a head is about as deep as two such distances: Farkas, "Anthropometry of the Head and Face", 1994)."""
+
+RING_EXPRESSION = (0.6, 0.25, 0.05, 0.0, 0.0)
+"""Share of the oval's expression (a jaw that drops) that each ring follows."""
+
+HEAD_REACH = 0.55
+"""Least distance from the oval to the head's outline, as a share of the distance from the face's centre to the oval."""
+
+HEAD_LIMIT = 1.7
+"""Largest such distance: a hat or a bun, but not a curtain behind it."""
+
+NECK = (0.05, 0.85)
+"""Below the chin, in face heights: where the neck begins to stay behind and where nothing moves any more."""
+
+EYE_BEHIND = 0.03
+"""How far eyeballs lie behind the lids, in distances between the outer eye corners."""
+
+MOUTH_BEHIND = 0.06
+"""How far the mouth's inside lies behind the lips, in the same unit."""
+
+
+EYES = ((mesh.RIGHT_EYE, mesh.RIGHT_IRIS), (mesh.LEFT_EYE, mesh.LEFT_IRIS))
+IRIS_RIM = 8
+"""Vertices of the ring around an iris."""
+
+EYE_VERTICES = 16 + IRIS_RIM + 1
+"""Vertices of an eyeball: the lids' contour, a ring around the iris, the iris's centre."""
+
+GAZE_LIMIT = 0.09
+"""Farthest that an iris goes to any side, in distances between the outer eye corners: about its own diameter (an iris is
+11.7 mm wide, the corners stand 90 mm apart: Farkas, "Anthropometry of the Head and Face", 1994)."""
+
+IRIS_MARGIN = 1.25
+"""Radius of the ring that moves with the iris, in radii of the iris: the limbal ring moves whole."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """A portrait's mesh at rest."""
+
+    source: Floats
+    """(V, 3) float32: x, y in pixels of the portrait, and 1 inside the mouth, else 0: what `raster.draw` interpolates."""
+    triangles: NDArray[np.int32]
+    """(F, 3)"""
+    rest: Floats
+    """(V, 3) float32 pixels, z away."""
+    follow: Floats
+    """(R,) float32, how far each ring vertex goes with the skull, 0 … 1."""
+    expression: Floats
+    """(R,) float32, how far each ring vertex follows the expression of its oval landmark."""
+    iod: float
+    """Distance between the outer eye corners, pixels."""
+    irises: Floats
+    """(2, 3) float32 pixels: centres of the right and the left iris in the portrait."""
+
+    def moved(self, placed: Placed) -> Floats:
+        """(V, 3) float32 pixels: where every vertex goes."""
+        out = np.empty_like(self.rest)
+        out[:SURFACE] = placed.points[:SURFACE]
+        oval = list(mesh.FACE_OVAL)
+        rings = self.rest[SURFACE : SURFACE + len(self.follow)]
+        rigid_rings = placed.skull.apply(rings)
+        rigid_oval = placed.skull.apply(self.rest[oval])
+        extra = np.tile(placed.points[oval] - rigid_oval, (len(self.follow) // len(oval), 1))
+        goal = rigid_rings + self.expression[:, None] * extra
+        out[SURFACE : SURFACE + len(self.follow)] = rings + self.follow[:, None] * (goal - rings)
+        at = SURFACE + len(self.follow)
+        for (eye, iris), centre in zip(EYES, self.irises, strict=True):
+            gaze = placed.points[iris[0]] - placed.skull.apply(centre[None])[0]
+            out[at : at + EYE_VERTICES] = self._eye(placed, self.rest[at : at + EYE_VERTICES], placed.points[list(eye)], gaze)
+            at += EYE_VERTICES
+        lips = placed.points[list(mesh.LIPS_INNER)]
+        out[at : at + len(lips)] = lips
+        out[at + len(lips)] = lips.mean(0)
+        out[at : at + len(lips) + 1, 2] += MOUTH_BEHIND * self.iod
+        return out
+
+    def _eye(self, placed: Placed, rest: Floats, lids: Floats, gaze: Floats) -> Floats:
+        """An eyeball's vertices: the rim goes with the skull and is only ever widened, the middle goes with the iris."""
+        out = placed.skull.apply(rest)
+        rim = out[: len(lids)]
+        centre = rim.mean(0)
+        # Where the lids open further than in the portrait the rim is stretched with them; lids that close cover it.
+        reach, wanted = (np.linalg.norm((x - centre)[:, :2], axis=1) for x in (rim, lids))
+        out[: len(lids)] = centre + (rim - centre) * np.maximum(wanted / np.maximum(reach, 1e-3), 1)[:, None]
+        out[len(lids) :, :2] += np.clip(gaze[:2], -GAZE_LIMIT * self.iod, GAZE_LIMIT * self.iod)
+        out[:, 2] += EYE_BEHIND * self.iod
+        return out.astype(np.float32)
+
+
+def build(points: Floats, matte: Floats) -> Layout:
+    """Lay the mesh over a portrait.
+
+    Args:
+        points: (478, 3) float32 landmarks, pixels.
+        matte: (H, W) float32 0 … 1, 1 where the person is.
+    """
+    iod = mesh.eye_distance(points)
+    rings, follow, expression = _rings(points, matte, iod)
+    eyes = [_eyeball(points, eye, iris) for eye, iris in EYES]
+    lips = points[list(mesh.LIPS_INNER)]
+    mouth = np.concatenate([lips, lips.mean(0, keepdims=True)])
+    rest = np.concatenate([points[:SURFACE], rings, *eyes, mouth]).astype(np.float32)
+    inside = np.zeros(len(rest), np.float32)
+    inside[-len(mouth) :] = 1
+    source = np.stack([rest[:, 0], rest[:, 1], inside], 1)
+    at = SURFACE + len(rings)
+    triangles = [mesh.triangles(), _bands(list(mesh.FACE_OVAL), SURFACE, len(RING_REACH))]
+    for _ in EYES:
+        triangles.append(_eyeball_triangles(at))
+        at += EYE_VERTICES
+    triangles.append(_fan(at, len(lips)))
+    irises = np.stack([points[iris[0]] for _, iris in EYES])
+    return Layout(source, np.concatenate(triangles).astype(np.int32), rest, follow, expression, iod, irises)
+
+
+def _rings(points: Floats, matte: Floats, iod: float) -> tuple[Floats, Floats, Floats]:
+    """The ring vertices (R, 3), how far each follows the skull (R,), and the expression (R,)."""
+    oval = points[list(mesh.FACE_OVAL)]
+    centre = points[list(mesh.STABLE)].mean(0)
+    top, chin = points[10, :2], points[152, :2]
+    height = float(np.linalg.norm(chin - top))
+    down = (chin - top) / height
+    ray = (oval - centre)[:, :2]
+    length = np.linalg.norm(ray, axis=1)
+    # Only above the mouth does the matte say where the head ends: below there are neck and shoulders.
+    upward = -(ray / length[:, None]) @ down
+    reach = np.where(upward > -0.2, _outline(matte, oval[:, :2], ray), HEAD_REACH)
+    reach = _evened(np.clip(reach, HEAD_REACH, HEAD_LIMIT))
+    rings, follow, expression = [], [], []
+    for out, depth, share in zip(RING_REACH, RING_DEPTH, RING_EXPRESSION, strict=True):
+        ring = oval.copy()
+        ring[:, :2] += (out * reach)[:, None] * ray
+        ring[:, 2] += depth * iod
+        below = ((ring[:, :2] - chin) @ down) / height
+        x = np.clip((below - NECK[0]) / (NECK[1] - NECK[0]), 0, 1)
+        still = out == RING_REACH[-1]
+        follow.append(np.zeros(len(oval)) if still else 1 - x * x * (3 - 2 * x))
+        expression.append(np.full(len(oval), share))
+        rings.append(ring)
+    return np.concatenate(rings), np.concatenate(follow).astype(np.float32), np.concatenate(expression).astype(np.float32)
+
+
+def _outline(matte: Floats, oval: Floats, ray: Floats) -> Floats:
+    """(36,) how far beyond the oval the matte goes on without a gap, as a share of each ray's length."""
+    steps = np.linspace(0, HEAD_LIMIT, 64)
+    at = oval[:, None] + steps[None, :, None] * ray[:, None]
+    h, w = matte.shape
+    x, y = np.clip(at[..., 0].round().astype(int), 0, w - 1), np.clip(at[..., 1].round().astype(int), 0, h - 1)
+    person = matte[y, x] > 0.3
+    first_gap = np.where(person.all(1), len(steps) - 1, np.argmin(person, axis=1))
+    # A margin, so that the outline itself and its soft edge turn with the head.
+    return np.asarray(steps[first_gap] * 1.08 + 0.08, np.float32)
+
+
+def _evened(reach: Floats) -> Floats:
+    """Smooth a closed curve of radii over neighbours, outwards rather than inwards, so that rings have no spikes."""
+    for _ in range(4):
+        around = (np.roll(reach, 1) + 2 * reach + np.roll(reach, -1)) / 4
+        reach = np.maximum(around, 0.5 * (reach + around))
+    return reach
+
+
+def _eyeball(points: Floats, eye: tuple[int, ...], iris: tuple[int, ...]) -> Floats:
+    """Vertices of one eyeball (EYE_VERTICES, 3): the lids' contour, a ring around the iris, its centre."""
+    lids, centre = points[list(eye)], points[iris[0]]
+    radius = IRIS_MARGIN * float(np.linalg.norm(points[list(iris[1:]), :2] - centre[:2], axis=1).mean())
+    # Each vertex of the ring stands on the ray to a vertex of the contour and never beyond it.
+    spokes = lids[:: len(lids) // IRIS_RIM] - centre
+    length = np.maximum(np.linalg.norm(spokes[:, :2], axis=1), 1e-3)
+    rim = centre + spokes * np.minimum(radius / length, 0.85)[:, None]
+    return np.concatenate([lids, rim, centre[None]])
+
+
+def _eyeball_triangles(at: int) -> NDArray[np.int32]:
+    """Triangles of one eyeball whose vertices begin at `at`: the contour to the iris's ring, the ring to the centre."""
+    contour, per = EYE_VERTICES - IRIS_RIM - 1, (EYE_VERTICES - IRIS_RIM - 1) // IRIS_RIM
+    out, centre = [], EYE_VERTICES - 1
+    for i in range(contour):
+        j, inner, after = (i + 1) % contour, contour + i // per, contour + ((i + 1) // per) % IRIS_RIM
+        out.append((i, j, inner))
+        if after != inner:
+            out.append((j, after, inner))
+    for k in range(IRIS_RIM):
+        out.append((contour + k, contour + (k + 1) % IRIS_RIM, centre))
+    return np.array(out, np.int32) + at
+
+
+def _bands(oval: list[int], first: int, rings: int) -> NDArray[np.int32]:
+    """Triangles between the oval and the first ring, and between each ring and the next."""
+    n, out = len(oval), []
+    loops = [oval] + [list(range(first + k * n, first + (k + 1) * n)) for k in range(rings)]
+    for inner, outer in zip(loops, loops[1:], strict=False):
+        for i in range(n):
+            j = (i + 1) % n
+            out += [(inner[i], inner[j], outer[i]), (inner[j], outer[j], outer[i])]
+    return np.array(out, np.int32)
+
+
+def _fan(at: int, count: int) -> NDArray[np.int32]:
+    """Triangles of a loop of `count` vertices from `at` around a centre that follows them."""
+    return np.array([(at + i, at + (i + 1) % count, at + count) for i in range(count)], np.int32)

@@ -1,0 +1,122 @@
+"""The driver's motion onto the portrait: what the skull does, what the expression adds, and lids and lips that still meet.
+
+H. Averbuch-Elor, D. Cohen-Or, J. Kopf, M. F. Cohen, "Bringing Portraits to Life", ACM TOG 36(6), 2017, move a portrait by
+the driver's landmark offsets in the plane; here the offsets are taken in the head's own axes, so that two heads which do not
+look the same way can still share an expression.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from heads import mesh, paste, rigid
+from heads.base import Cue, Floats
+
+LID_PAIRS = (
+    *zip((246, 161, 160, 159, 158, 157, 173), (7, 163, 144, 145, 153, 154, 155), strict=True),
+    *zip((466, 388, 387, 386, 385, 384, 398), (249, 390, 373, 374, 380, 381, 382), strict=True),
+)
+"""Landmarks of the upper and the lower lid that meet in a blink (`heads.mesh.RIGHT_EYE`, `LEFT_EYE`)."""
+
+LIP_PAIRS = tuple(
+    zip((191, 80, 81, 82, 13, 312, 311, 310, 415), (95, 88, 178, 87, 14, 317, 402, 318, 324), strict=True)
+)
+"""Landmarks of the upper and the lower lip's inner edge that meet when the mouth closes (`heads.mesh.LIPS_INNER`)."""
+
+LID_REST = 0.12
+"""Share of the neutral lid gap that MediaPipe's landmarks keep when an eye is fully closed (measured: bench/contacts.py)."""
+
+LOWER_LID = 0.25
+"""Share of a blink that the lower lid does; the upper one does the rest (Guitton et al., "Upper eyelid movements", J. Physiol. 1991: the upper lid travels about four times as far)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """Where a face goes in one frame."""
+
+    points: Floats
+    """(478, 3) float32, pixels of the portrait."""
+    skull: rigid.Similarity
+    """The rigid part of it: pixels of the portrait to pixels of the frame."""
+
+
+class Transfer:
+    """Moves one portrait's face as one driver's face moves, relative to the driver's neutral frame.
+
+    Args:
+        points: (478, 3) landmarks of the portrait, pixels.
+        align: (2, 3) affine from pixels to the portrait's unit crop.
+        neutral: the driver's neutral frame.
+    """
+
+    def __init__(self, points: Floats, align: Floats, neutral: Cue) -> None:
+        self._align, self._back = align, paste.invert(align)
+        self._rest = paste.apply(align, points).astype(np.float64)
+        self._neutral = neutral.points.astype(np.float64)
+        # How the portrait's head stands against the driver's: offsets and turns are carried over in the head's own axes.
+        self._between = rigid.fit_face(self._neutral, self._rest)
+        self._lids = _Gaps(LID_PAIRS, self._neutral, self._rest)
+        self._lips = _Gaps(LIP_PAIRS, self._neutral, self._rest)
+        self._centre = self._rest[list(mesh.STABLE)].mean(0)
+        self._centre_neutral = self._neutral[list(mesh.STABLE)].mean(0)
+
+    def __call__(self, cue: Cue) -> Placed:
+        """The portrait's face at one cue."""
+        frame = rigid.fit_face(self._neutral, cue.points)
+        local = frame.undo(cue.points.astype(np.float64)) - self._neutral
+        turn, size = self._between.rotation, self._between.scale
+        face = self._rest + size * local @ turn.T
+        calm = self._neutral + local
+        face = self._lids.close(face, calm, proportional=True)
+        face = self._lips.close(face, calm, proportional=False)
+        spin = turn @ frame.rotation @ turn.T
+        moved = frame.apply(self._centre_neutral[None])[0] - self._centre_neutral
+        shift = self._centre + size * moved - frame.scale * spin @ self._centre
+        skull = rigid.Similarity(frame.scale, spin, shift)
+        points = paste.apply(self._back, skull.apply(face).astype(np.float32))
+        return Placed(points, self._in_pixels(skull))
+
+    def _in_pixels(self, skull: rigid.Similarity) -> rigid.Similarity:
+        """The same motion between pixels: undo the crop's own rotation, scale and shift on both sides."""
+        linear = np.eye(3)
+        scale = paste.scale(self._align)
+        linear[:2, :2] = self._align[:, :2] / scale
+        offset = np.append(self._align[:, 2], 0.0)
+        rotation = linear.T @ skull.rotation @ linear
+        inside = skull.scale * skull.rotation @ offset + skull.shift - offset
+        return rigid.Similarity(skull.scale, rotation, linear.T @ inside / scale)
+
+
+class _Gaps:
+    """Pairs of landmarks across an opening, and how far apart they stand in the driver and the portrait at rest."""
+
+    def __init__(self, pairs: tuple[tuple[int, int], ...], neutral: rigid.Array, rest: rigid.Array) -> None:
+        self._upper, self._lower = (np.array(side) for side in zip(*pairs, strict=True))
+        self._neutral, self._rest = self._signed(neutral), self._signed(rest)
+        self._floor = 1e-4 * mesh.eye_distance(rest)
+
+    def _signed(self, face: rigid.Array) -> rigid.Array:
+        """(n,) distance from upper to lower landmark, down being positive."""
+        return np.asarray((face[self._lower] - face[self._upper])[:, 1])
+
+    def close(self, face: rigid.Array, driver: rigid.Array, *, proportional: bool) -> rigid.Array:
+        """Set the gaps of `face` (478, 3), unit crop, so that what is closed in the driver is closed in the portrait.
+
+        Lids (proportional): the driver's opening as a share of its neutral opening is the portrait's share too, so that eyes
+        of another size close at the same moment. Lips: the gap may not become negative.
+        """
+        now, gap = self._signed(driver), self._signed(face)
+        if proportional:
+            share = np.clip(now / np.maximum(self._neutral, self._floor), 0, 1)
+            share = np.clip((share - LID_REST) / (1 - LID_REST), 0, 1)
+            wanted = np.where(now < self._neutral, self._rest * share, np.maximum(gap, 0))
+            lower = LOWER_LID
+        else:
+            wanted, lower = np.maximum(gap, 0), 0.5
+        out = face.copy()
+        change = wanted - gap
+        out[self._lower, 1] += lower * change
+        out[self._upper, 1] -= (1 - lower) * change
+        return out
