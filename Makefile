@@ -4,7 +4,8 @@
 #   make demo    animate a portrait and say where the MP4 is
 #   make test    the fast tests          make slow    the long ones          make coverage    which lines they reach
 #   make check   style, types and the direction of imports                   make fix         repair style
-#   make bench   frames per second and memory, by stage                      make clean       remove what these made
+#   make bench   frames per second and memory, by stage                      make docs        the made parts of the pages
+#   make clean   remove what these made
 
 PYTHON ?= python3
 VENV := .venv
@@ -18,7 +19,7 @@ DEMO_GESTURE ?= smile
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
 .DELETE_ON_ERROR:
-.PHONY: help setup dev browser demo test slow coverage check fix bench clean
+.PHONY: help setup dev browser demo test slow coverage check fix bench docs clean
 
 help:
 	@sed -n '/^#   /s/^#   //p' Makefile
@@ -80,6 +81,9 @@ fix: dev
 
 bench: setup
 	$(PY) bench/speed.py
+
+docs: setup
+	$(PY) docs/update.py
 
 clean:
 	rm -rf $(VENV) $(OUT) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .gradio .coverage
