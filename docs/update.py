@@ -65,19 +65,15 @@ def tree() -> str:
             continue
         lines.append(_line(name + "/" * place.is_dir(), line or summary(place)))
         if name in ROOMS:
-            lines += [_line(f"  {file.relative_to(name)}", _short(summary(ROOT / file))) for file in modules(name)]
+            lines += [_line(f"  {file.relative_to(name)}", summary(ROOT / file)) for file in modules(name)]
     return "```\n" + "\n".join(lines) + "\n```"
 
 
 def _line(name: str, text: str) -> str:
-    line = f"{name:<{COLUMN}}{text}"
-    return line if len(line) <= WIDTH else line[: WIDTH - 1].rsplit(" ", 1)[0] + " …"
-
-
-def _short(text: str) -> str:
-    """What stands before a colon: the name of the thing, when that says enough."""
-    head = text.partition(": ")[0]
-    return head if len(head.split()) > 2 else text  # two words are a label, not a description
+    """One line of the tree: the description as far as it fits, cut where its grammar pauses."""
+    room = WIDTH - COLUMN
+    ends = [len(text), *(pause.start() for pause in re.finditer(r"[:;,] |,? and ", text))]
+    return f"{name:<{COLUMN}}{text[: max((end for end in ends if end <= room), default=room)]}"
 
 
 def table() -> str:
