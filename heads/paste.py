@@ -176,8 +176,8 @@ def _resample(
     of the width that a further shrinking asks for, then bilinearly; enlarging is bilinear.
     """
     a = np.asarray(to_target, np.float64)
-    factor = int(1 / max(scale(a), 1e-6))
-    factor = min(factor, *source.shape[:2])
+    source, a = _needed(source, a, size)
+    factor = min(int(1 / max(scale(a), 1e-6)), *source.shape[:2])
     if factor >= 2:
         rows, columns = source.shape[0] // factor, source.shape[1] // factor
         trimmed = source[: rows * factor, : columns * factor]
@@ -191,3 +191,20 @@ def _resample(
     half = np.array([0.5, 0.5])
     centred = np.column_stack([a[:, :2], a[:, :2] @ half + a[:, 2] - half])  # OpenCV counts from the centres of pixels
     return np.asarray(cv2.warpAffine(source, centred, size, flags=cv2.INTER_LINEAR, borderMode=border))
+
+
+def _needed(
+    source: NDArray[np.generic], to_target: NDArray[np.float64], size: tuple[int, int]
+) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
+    """The part of `source` that the target shows, and the affine from there: small crops of large pictures stay cheap.
+
+    An edge of the source within the target stays an edge, so a repeated border repeats the same pixels.
+    """
+    back = np.linalg.inv(to_target[:, :2])
+    corners = (np.array([[0, 0], [size[0], 0], [0, size[1]], size]) - to_target[:, 2]) @ back.T
+    margin = 4 / max(scale(to_target), 1e-6) + 4  # pixels of the source that the blur and a bilinear tap reach beyond
+    height, width = source.shape[:2]
+    left, top = np.clip(np.floor(corners.min(0) - margin), 0, (width - 1, height - 1)).astype(int)
+    right, bottom = np.clip(np.ceil(corners.max(0) + margin), (left + 1, top + 1), (width, height)).astype(int)
+    shifted = np.column_stack([to_target[:, :2], to_target[:, 2] + to_target[:, :2] @ (left, top)])
+    return source[top:bottom, left:right], shifted
