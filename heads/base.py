@@ -82,7 +82,10 @@ class Cue:
     found: bool = True
     """False where no face was seen; the arrays then repeat the last face seen."""
     crop: Image | None = None
-    """(256, 256, 3) uint8, what `heads.paste.align(points)` cuts out of the driving frame; None for motion without a picture."""
+    """(256, 256, 3) uint8, the driver's face cut out of the driving frame; None for motion without a picture."""
+    crop_points: Floats | None = None
+    """(478, 3) float32, the driver's own landmarks in that picture, unit coordinates. They stay what they are when `points`
+    are made stronger or weaker. None when `crop` is."""
 
 
 class Rows(Protocol):

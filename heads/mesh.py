@@ -172,3 +172,12 @@ def triangles() -> NDArray[np.int32]:
 def eye_distance(points: NDArray[np.floating]) -> float:
     """Distance between the outer corners of the eyes of `points` (478, 2 or 3), in their unit: the face's yardstick."""
     return float(np.linalg.norm(points[33, :2] - points[263, :2]))
+
+
+SHOWS_MOUTH = 0.035
+"""Gap of the lips over the distance of the outer eye corners from which a mouth shows its inside: about 3 mm."""
+
+
+def mouth_gap(points: NDArray[np.floating]) -> float:
+    """How far the lips of `points` (478, 2 or 3) stand apart, in distances between the outer eye corners."""
+    return float(np.linalg.norm(points[13] - points[14])) / eye_distance(points)

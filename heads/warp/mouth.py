@@ -13,13 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from heads import headmodel, mesh, paste, rigid
+from heads import headmodel, mesh, rigid
 from heads.base import Cue, Floats, Image, Portrait
 from heads.warp import raster
 from heads.warp.transfer import Placed
-
-OPEN = 0.035
-"""Gap of the lips over the distance of the outer eye corners from which a mouth shows its inside: about 3 mm."""
 
 CHIN = (152, 148, 377, 176, 400)
 """Landmarks of the chin, which the lower jaw carries."""
@@ -36,11 +33,6 @@ CAVITY = np.array([0.16, 0.06, 0.05], np.float32)
 
 GAIN = (0.4, 2.2)
 """Limits of the colour gain from the driver's mouth to the portrait's light."""
-
-
-def gap(points: Floats) -> float:
-    """How far the lips (478, 3) stand apart, in distances between the outer eye corners."""
-    return float(np.linalg.norm(points[13] - points[14])) / mesh.eye_distance(points)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,11 +95,11 @@ class Mouth:
         first = portraits[0]
         self._points = first.face.points
         self._iod = mesh.eye_distance(self._points)
-        self._own = gap(self._points) >= OPEN
+        self._own = mesh.mouth_gap(self._points) >= mesh.SHOWS_MOUTH
         self._light = _around(first.image, self._points)
         self._white = _whites(first.image, self._points)
-        widest = max(portraits, key=lambda p: gap(p.face.points))
-        self._other = None if self._own or gap(widest.face.points) < OPEN else _view(widest.image, widest.face.points)
+        widest = max(portraits, key=lambda p: mesh.mouth_gap(p.face.points))
+        self._other = None if self._own or mesh.mouth_gap(widest.face.points) < mesh.SHOWS_MOUTH else _view(widest.image, widest.face.points)
         self._teeth, self._rest = teeth, self._placed_teeth(teeth)
 
     def _placed_teeth(self, teeth: Teeth) -> Floats:
@@ -133,16 +125,15 @@ class Mouth:
         inner = placed.points[list(mesh.LIPS_INNER), :2] - origin
         low = np.maximum(np.floor(inner.min(0)).astype(int) - 2, 0)
         high = np.minimum(np.ceil(inner.max(0)).astype(int) + 3, (patch.shape[1], patch.shape[0]))
-        if (high - low < 3).any() or gap(placed.points) < OPEN / 4:
+        if (high - low < 3).any() or mesh.mouth_gap(placed.points) < mesh.SHOWS_MOUTH / 4:
             return
         box = (int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
         window = np.s_[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
         mask = cv2.GaussianBlur(lips[window], (3, 3), 0)
         if not mask.any():
             return
-        if cue.crop is not None:
-            local = paste.apply(paste.align(cue.points), cue.points) * cue.crop.shape[0]
-            paint = self._seen(_view(cue.crop, local), inner, box)
+        if cue.crop is not None and cue.crop_points is not None:
+            paint = self._seen(_view(cue.crop, cue.crop_points * cue.crop.shape[0]), inner, box)
         elif self._other is not None:
             paint = self._seen(self._other, inner, box)
         elif self._own:

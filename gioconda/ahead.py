@@ -1,0 +1,60 @@
+"""One stage of the chain of generators in a thread of its own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_POLL = 0.02
+"""Seconds after which a waiting producer looks whether anybody still wants what it makes."""
+
+
+def ahead(source: Iterator[T], depth: int = 3) -> Iterator[T]:
+    """Walk `source` in a thread, at most `depth` items ahead of the consumer.
+
+    Items come in order. What the source raises is raised here. When this generator is closed, or its consumer raises, the
+    source is closed and the thread joined before control returns. Work starts at the first `next`.
+    """
+    ready: queue.Queue[tuple[T | None, BaseException | None, bool]] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def put(item: tuple[T | None, BaseException | None, bool]) -> bool:
+        while not stop.is_set():
+            try:
+                ready.put(item, timeout=_POLL)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def work() -> None:
+        failure: BaseException | None = None
+        try:
+            for item in source:
+                if not put((item, None, False)):
+                    break
+        except BaseException as error:  # handed over to the consumer, whatever it is
+            failure = error
+        finally:
+            close = getattr(source, "close", None)
+            if close is not None:
+                close()
+        put((None, failure, True))
+
+    thread = threading.Thread(target=work, name="gioconda-ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, failure, last = ready.get()
+            if failure is not None:
+                raise failure
+            if last:
+                return
+            yield item  # type: ignore[misc]
+    finally:
+        stop.set()
+        thread.join()

@@ -1,0 +1,87 @@
+"""What can be said before a run: settings and paths of a job, a portrait, a driving clip."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gioconda.errors import OutputError, SettingError
+from gioconda.job import Job
+
+RANGES = {
+    "expression_strength": (0.0, 2.0),
+    "pose_strength": (0.0, 2.0),
+    "smooth": (0.0, 4.0),
+    "max_side": (64, 4096),
+    "crf": (0, 51),
+}
+"""Least and largest value of each setting that is a number."""
+
+FASTEST = 240
+"""Frames per second of the fastest result: more than any common screen shows."""
+
+
+def check_job(job: Job) -> None:
+    """Check everything about a job that needs no decoding.
+
+    Raises:
+        SettingError: a setting is out of its range, or not exactly one of driving, motion and gesture is given.
+        OutputError: the output cannot be written or is there already.
+    """
+    if not job.portraits:
+        raise SettingError("No portrait was given.", "One or more pictures of one person are needed.", "Name a picture.")
+    given = [name for name in ("driving", "motion", "gesture") if getattr(job, name) is not None]
+    if len(given) != 1:
+        found = "None of driving clip, motion file and gesture was given." if not given else f"{' and '.join(given).capitalize()} were given together."
+        raise SettingError(found, "Exactly one of them says how the portrait moves.", "Give --driving CLIP, --motion FILE or --gesture NAME.")
+    for name, (low, high) in RANGES.items():
+        value = getattr(job, name)
+        if not low <= value <= high:
+            raise SettingError(f"{_flag(name)} is {value}.", f"It goes from {low:g} to {high:g}.", "Choose a value in that range.")
+    for name, choices in (("motion_mode", ("relative", "absolute")), ("mouth", ("auto", "portraits", "driving"))):
+        if getattr(job, name) not in choices:
+            raise SettingError(f"{_flag(name)} is {getattr(job, name)!r}.", f"It is one of {', '.join(choices)}.", "Choose one of them.")
+    if job.start < 0 or (job.end is not None and job.end <= job.start):
+        raise SettingError(f"The part from {job.start} s to {job.end} s holds nothing.", "--end must lie behind --start, and --start at 0 or later.", "Change them.")
+    if job.fps is not None and not 1 <= job.fps <= FASTEST:
+        raise SettingError(f"--fps is {job.fps}.", f"It goes from 1 to {FASTEST}; fractions such as 30000/1001 are fine.", "Choose another rate.")
+    if job.face is not None and job.face < 1:
+        raise SettingError(f"--face is {job.face}.", "Faces are counted from 1, the largest.", "Choose 1 or more.")
+    if job.neutral is not None and job.neutral < 0:
+        raise SettingError(f"--neutral is {job.neutral} s.", "It is a time in the driving clip.", "Choose 0 or more.")
+    _check_output(job)
+
+
+def _check_output(job: Job) -> None:
+    from gioconda.reel import reel_path
+
+    output = Path(job.output)
+    if output.suffix.lower() != ".mp4":
+        raise OutputError(f"The output {output.name} does not end in .mp4.", "The result is an MP4.", f"Name it {output.stem}.mp4.")
+    inputs = [*job.portraits, *(p for p in (job.driving, job.motion) if p is not None)]
+    places = [output, *([reel_path(output)] if job.compare else []), *([Path(job.report)] if job.report is not None else [])]
+    for place in places:
+        if any(os.path.exists(given) and place.exists() and os.path.samefile(given, place) for given in inputs):
+            raise OutputError(f"{place} is one of the inputs.", "A result never replaces what it is made from.", "Choose another name.")
+        check_place(place, overwrite=job.overwrite)
+
+
+def check_place(place: Path, *, overwrite: bool) -> None:
+    """Check that a file can be written at `place`.
+
+    Raises:
+        OutputError: it exists and may not be replaced, its folder does not exist or cannot be written.
+    """
+    folder = place.parent
+    if place.is_dir():
+        raise OutputError(f"{place} is a folder.", "A file's name is needed.", f"Write {place / 'result.mp4'}, for instance.")
+    if place.exists() and not overwrite:
+        raise OutputError(f"{place} exists already.", "Nothing is replaced unless you say so.", "Choose another name or add --overwrite.")
+    if not folder.is_dir():
+        raise OutputError(f"The folder {folder} does not exist.", "The result needs a folder to go to.", f"Make it first: mkdir -p {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"The folder {folder} cannot be written to.", "Permission to write there is needed.", "Choose another place.")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")

@@ -1,0 +1,203 @@
+"""From a job's driving clip, single picture, motion file or gesture to the performance that a head follows."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gioconda import motion as motions
+from gioconda.errors import DrivingError
+from gioconda.job import Job
+from gioconda.record import Recorder
+from heads import paste, rigid
+from heads.base import Cue, Face, Floats, Image, Motion, Step
+
+if TYPE_CHECKING:
+    from gioconda.media import VideoReader
+    from heads.headmodel import HeadModel
+
+READING = "Reading the performance"
+"""Label of the steps in which the driver's face is tracked."""
+
+TRACKED_SIDE = 960
+"""Pixels: larger driving clips are read at this size; a face a quarter as wide still has 240 pixels, more than the
+landmark network's own input of 256 shows of it."""
+
+CROP_SIDE = 256
+"""Pixels of the pictures of the driver's face that go to a head."""
+
+STILL_RATE = Fraction(30)
+"""Frames per second of a performance made from a single picture."""
+
+STILL_SECONDS = (0.9, 1.4, 0.9)
+"""Seconds in which the face of a single driving picture is arrived at, held and left."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Performance:
+    """How the portrait is to move, and where that came from."""
+
+    motion: Motion
+    neutral: Cue
+    """The face that stands for the portrait's own: where a cue equals it, the portrait is unchanged."""
+    clip: VideoReader | None = None
+    """The driving clip, to be read again for its pictures; None for motion files and gestures."""
+    frames: tuple[int, ...] | range = ()
+    """For each cue the index of the clip's frame it was taken from."""
+    align: Floats | None = None
+    """(2, 3) affine from pixels of the clip's frames to the performance's unit crop."""
+    report: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def prepared(job: Job, face: Face, model: HeadModel, folder: Path) -> Generator[Step, None, Performance]:
+    """Work out the performance of a job, yielding steps; the generator's return value is the performance.
+
+    Args:
+        job: what to do.
+        face: the first portrait's face, which says which driving frame is neutral.
+        model: the 3-D head, for gestures and absolute motion.
+        folder: the job's own folder.
+
+    Raises:
+        DrivingError: the clip, motion file or gesture cannot be used.
+    """
+    if job.driving is not None:
+        performance = yield from _driven(job, Path(job.driving), face, folder)
+    elif job.motion is not None:
+        performance = _given(job, motions.load(Path(job.motion)), Path(job.motion).name, "motion file")
+    else:
+        from gioconda import gestures
+
+        performance = _given(job, gestures.perform(str(job.gesture), model), str(job.gesture), "gesture")
+    if job.driving is not None and len(performance.motion) == 1:
+        return _still(performance, face, model)
+    if job.fps is not None:
+        performance = _at_rate(performance, job.fps)
+    if job.motion_mode == "absolute":
+        rest = motions.rest_for(performance.motion, face, model.landmark_units)
+        performance = replace(performance, neutral=rest)
+    return performance
+
+
+def _driven(job: Job, path: Path, face: Face, folder: Path) -> Generator[Step, None, Performance]:
+    from gioconda.faces import Tracker
+    from gioconda.media import VideoReader
+
+    clip = VideoReader(path, start=job.start, end=job.end, max_side=TRACKED_SIDE)
+    recorder = Recorder(folder, clip.rate, clip.clock)
+    expected, done = clip.count or 0, 0
+    yield Step(READING, 0, expected)
+    with Tracker() as tracker:
+        for sighting in tracker.follow(clip):
+            recorder.add(sighting.ticks, sighting.face if sighting.found else None)
+            done += 1
+            yield Step(READING, done, max(done, expected))
+    recorded = recorder.finish(face, strength=job.smooth, neutral=job.neutral)
+    motion = recorded.motion
+    notes = []
+    if recorded.lost:
+        spans = ", ".join(f"{a:.2f} to {b:.2f} s" for a, b in recorded.lost)
+        notes.append(f"No face was seen in {path.name} from {spans}; the last face was held there.")
+    if clip.skipped:
+        notes.append(f"{clip.skipped} damaged frames of {path.name} could not be decoded and were left out.")
+    report = {
+        "kind": "clip",
+        "name": path.name,
+        "frames": len(motion),
+        "size": list(clip.size),
+        "rate": str(clip.rate),
+        "seconds": round(float(motion.times[-1] + 1 / float(clip.rate)), 3),
+        "neutral_seconds": round(float(motion.times[motion.neutral]), 3),
+        "lost_seconds": [list(span) for span in recorded.lost],
+        "noise_percent_of_eye_distance": recorded.noise,
+        "skipped_frames": clip.skipped,
+    }
+    return Performance(motion, motion.cue(motion.neutral), clip, range(len(motion)), recorded.align, report, tuple(notes))
+
+
+def _given(job: Job, motion: Motion, name: str, kind: str) -> Performance:
+    """A performance that was not tracked now: cut to start and end."""
+    end = np.inf if job.end is None else job.end
+    keep = np.flatnonzero((motion.times >= job.start - 1e-9) & (motion.times < end))
+    if not len(keep):
+        raise DrivingError(
+            f"The {kind} {name} lasts {motion.times[-1]:.2f} s; nothing of it lies between --start {job.start} and --end {job.end}.",
+            "At least one frame is needed.",
+            "Choose an earlier --start or a later --end.",
+        )
+    neutral = motion.cue(motion.neutral)
+    a, b = int(keep[0]), int(keep[-1]) + 1
+    if (a, b) != (0, len(motion)):
+        times = motion.times[a:b] - motion.times[a]
+        nearest = min(max(motion.neutral - a, 0), b - a - 1)
+        motion = Motion(
+            times, motion.rate, motion.clock, motion.points[a:b], motion.expression[a:b], motion.pose[a:b], motion.found[a:b], nearest
+        )
+    report = {"kind": kind, "name": name, "frames": len(motion), "rate": str(motion.rate)}
+    return Performance(motion, neutral, report=report)
+
+
+def _at_rate(performance: Performance, rate: Fraction) -> Performance:
+    motion = motions.resampled(performance.motion, rate)
+    times = np.searchsorted(performance.motion.times, motion.times + 0.5 / float(performance.motion.rate), side="right") - 1
+    frames = tuple(int(i) for i in np.clip(times, 0, len(performance.motion) - 1)) if performance.clip else ()
+    return replace(performance, motion=motion, frames=frames)
+
+
+def _still(performance: Performance, face: Face, model: HeadModel) -> Performance:
+    """A single driving picture: its pose and expression are arrived at, held and left again."""
+    rest, goal = motions.rest_for(performance.motion, face, model.landmark_units), performance.motion.cue(0)
+    arrive, hold, leave = STILL_SECONDS
+    count = round(sum(STILL_SECONDS) * float(STILL_RATE))
+    times = np.arange(count) / float(STILL_RATE)
+    x = np.clip(np.minimum(times / arrive, (arrive + hold + leave - times) / leave), 0, 1)
+    # Minimum-jerk course between two places: Flash and Hogan, J. Neurosci. 5(7), 1985, equation for rest-to-rest motion.
+    share = (x**3 * (10 - 15 * x + 6 * x**2)).astype(np.float32)
+    turn = rigid.to_vector(goal.pose @ rest.pose.T)
+    motion = Motion(
+        times,
+        STILL_RATE,
+        1 / STILL_RATE,
+        rest.points + share[:, None, None] * (goal.points - rest.points),
+        rest.expression + share[:, None] * (goal.expression - rest.expression),
+        (rigid.to_matrix(share[:, None] * turn) @ rest.pose).astype(np.float32),
+        np.ones(count, bool),
+    )
+    note = "The driving file shows one picture: its pose and expression are arrived at, held and left again (absolute motion)."
+    report = {**performance.report, "kind": "picture", "frames": count, "rate": str(STILL_RATE)}
+    return replace(performance, motion=motion, neutral=rest, frames=(0,) * count, report=report, notes=(*performance.notes, note))
+
+
+def pictures(performance: Performance) -> Iterator[Image]:
+    """The driving clip's frame (H, W, 3) uint8 for each cue, read once more from the file."""
+    assert performance.clip is not None, "only a performance taken from a clip has pictures"
+    frames = iter(performance.clip)
+    try:
+        at, image = -1, None
+        for wanted in performance.frames:
+            while at < wanted:
+                image, at = next(frames).image, at + 1
+            assert image is not None
+            yield image
+    finally:
+        frames.close()  # type: ignore[attr-defined]
+
+
+def with_crop(cue: Cue, image: Image, align: Floats) -> Cue:
+    """The cue with the driver's face cut out of its frame.
+
+    Args:
+        cue: as it was tracked, before it is made stronger or weaker.
+        image: (H, W, 3) uint8, the frame.
+        align: (2, 3) affine from the frame's pixels to the performance's unit crop.
+    """
+    within = paste.align(cue.points)
+    linear = within[:, :2] @ align[:, :2]
+    whole = np.column_stack([linear, within[:, :2] @ align[:, 2] + within[:, 2]]).astype(np.float32)
+    return replace(cue, crop=paste.cut(image, whole, CROP_SIDE), crop_points=paste.apply(within, cue.points))

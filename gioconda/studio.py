@@ -1,0 +1,224 @@
+"""The whole road from portraits and a performance to a finished MP4.
+
+Rendering onwards is one chain of generators: a handful of frames exist, whatever the length of the clip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import asdict
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import heads
+import weights
+from gioconda import __version__, motion
+from gioconda.ahead import ahead
+from gioconda.checks import check_job
+from gioconda.errors import OutputError
+from gioconda.job import Clip, Finished, Job
+from gioconda.marks import label
+from gioconda.performance import Performance, pictures, prepared, with_crop
+from heads.base import Cue, Head, Image, Portrait, Step
+
+if TYPE_CHECKING:
+    from gioconda.faces import Found
+    from heads.headmodel import HeadModel
+
+LOOKING = "Looking at the portraits"
+RENDERING = "Painting the frames"
+
+PREVIEW_EVERY = 8
+"""Frames between two steps that carry a preview."""
+
+
+def animate(job: Job) -> Iterator[Step | Finished]:
+    """Animate a portrait: yields steps while it works; the last one is a `Finished` that carries the `Clip`.
+
+    Settings and paths are checked at the call; work starts at the first `next`. Closing the iterator stops the work and
+    leaves nothing behind; an output appears at its path only when it is whole.
+
+    Raises:
+        SettingError, OutputError: at the call.
+        PortraitError, DrivingError, OutputError, weights.WeightsError, heads.base.HeadError: while iterating.
+    """
+    check_job(job)
+    return _run(job)
+
+
+def _run(job: Job) -> Generator[Step | Finished, None, None]:
+    clock = time.perf_counter()
+    seconds: dict[str, float] = {}
+
+    def lap(stage: str) -> None:
+        nonlocal clock
+        now = time.perf_counter()
+        seconds[stage], clock = round(now - clock, 3), now
+
+    with tempfile.TemporaryDirectory(prefix="gioconda-") as folder:
+        found = yield from _portraits(job)
+        model = head_model()
+        lap("portraits")
+        performance = yield from prepared(job, found[0].portrait.face, model, Path(folder))
+        lap("reading")
+        kind = heads.kind(job.head)
+        head = heads.load(job.head, {name: weights.path(name) for name in getattr(kind, "needs", ())})
+        written = yield from _written(job, head, [f.portrait for f in found], performance)
+        lap("painting")
+        report = _report(job, found, performance, seconds)
+        clip = _clip(job, performance, found[0].portrait, written, report)
+        if job.report is not None:
+            Path(job.report).write_text(json.dumps(clip.report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        yield Finished("Done", clip.frames, clip.frames, None, clip)
+
+
+def head_model() -> HeadModel:
+    """The free 3-D head, which gestures and absolute motion are worked out on."""
+    from safetensors.numpy import load_file
+
+    from heads.headmodel import HeadModel
+
+    return HeadModel.from_arrays(load_file(weights.path("headmodel.safetensors")))
+
+
+def _portraits(job: Job) -> Generator[Step, None, list[Found]]:
+    """Read every portrait and find its face."""
+    from dataclasses import replace
+
+    from gioconda.faces import Tracker
+    from gioconda.media import read_image, resize_to
+
+    found = []
+    yield Step(LOOKING, 0, len(job.portraits))
+    with Tracker() as tracker:
+        for index, path in enumerate(job.portraits):
+            picture = read_image(path)
+            small = resize_to(picture.image, job.max_side)
+            alpha = None if picture.alpha is None else resize_to(picture.alpha, job.max_side)
+            picture = replace(picture, image=small, alpha=alpha)
+            found.append(tracker.portrait(picture, face=job.face if index == 0 else None, name=Path(path).name))
+            yield Step(LOOKING, index + 1, len(job.portraits), found[0].portrait.image)
+    return found
+
+
+def _cues(job: Job, performance: Performance, crops: bool) -> Iterator[Cue]:
+    """The performance as a head takes it: with the driver's pictures where they are wanted, as strong as asked for."""
+
+    def tracked() -> Iterator[Cue]:
+        if not crops or performance.align is None:
+            yield from performance.motion
+            return
+        with closing(pictures(performance)) as images:  # type: ignore[type-var]
+            for cue, image in zip(performance.motion, images, strict=True):
+                yield with_crop(cue, image, performance.align)
+
+    with closing(tracked()) as cues:  # type: ignore[type-var]
+        yield from motion.retargeted(performance.neutral, cues, expression=job.expression_strength, pose=job.pose_strength)
+
+
+def _written(
+    job: Job, head: Head, portraits: list[Portrait], performance: Performance
+) -> Generator[Step, None, tuple[Path, Path | None]]:
+    """Render, mark and write every frame; returns the paths of the video and of the side-by-side reel."""
+    from gioconda.media import Sound, VideoWriter
+    from gioconda.reel import Reel, reel_path
+
+    identity = head.enroll(portraits)
+    first, timing = portraits[0].image, performance.motion
+    size, total = (first.shape[1], first.shape[0]), len(timing)
+    sound = Sound.of(performance.clip.path, job.start, job.end) if performance.clip and job.audio and not performance.clip.still else None
+    with ExitStack() as stack:
+        settings = {"rate": timing.rate, "clock": timing.clock, "crf": job.crf, "tags": tags(job), "sound": sound}
+        writer = stack.enter_context(VideoWriter(Path(job.output), size=size, **settings))
+        reel = None
+        if job.compare:
+            driver = stack.enter_context(closing(pictures(performance))) if performance.clip else None  # type: ignore[type-var]
+            reel = Reel(first, driver)
+            side = stack.enter_context(VideoWriter(reel_path(Path(job.output)), size=reel.size, **settings))
+        cues = _cues(job, performance, _wants_driver(job, portraits))
+        frames = stack.enter_context(closing(ahead(head.animate(identity, performance.neutral, cues))))  # type: ignore[type-var]
+        mark = label.Label(first) if job.label else None
+        yield Step(RENDERING, 0, total)
+        for done, (frame, moment) in enumerate(zip(frames, timing.times, strict=True), 1):
+            ticks = round(Fraction(moment) / timing.clock)
+            if mark is not None:
+                mark.draw(frame)
+            writer.write(frame, ticks)
+            if reel is not None:
+                side.write(reel.frame(frame), ticks)
+            yield Step(RENDERING, done, total, frame if done % PREVIEW_EVERY == 1 else None)
+    return Path(job.output), reel_path(Path(job.output)) if reel is not None else None
+
+
+def _wants_driver(job: Job, portraits: list[Portrait]) -> bool:
+    """Whether the inside of the mouth is to come from the driver's picture."""
+    from heads.mesh import SHOWS_MOUTH, mouth_gap
+
+    if job.mouth == "auto":
+        return all(mouth_gap(p.face.points) < SHOWS_MOUTH for p in portraits)
+    return job.mouth == "driving"
+
+
+def tags(job: Job) -> dict[str, str]:
+    """What the MP4 says of itself to plain players."""
+    tool = f"Gioconda {__version__}"
+    return {
+        "title": f"{label.TEXT}: {Path(job.portraits[0]).stem}",
+        "comment": f"{label.TEXT}. Made with {tool} ({job.head} head). The movement is not a recording of the person shown.",
+        "description": label.TEXT,
+        "encoder": tool,
+        "artist": tool,
+        "genre": label.TEXT,
+    }
+
+
+def _report(job: Job, found: list[Found], performance: Performance, seconds: dict[str, float]) -> dict[str, Any]:
+    settings = {k: str(v) if isinstance(v, (Path, Fraction)) else v for k, v in asdict(job).items()}
+    settings["portraits"] = [str(path) for path in job.portraits]
+    return {
+        "tool": "Gioconda",
+        "version": __version__,
+        "head": job.head,
+        "settings": settings,
+        "portraits": [
+            {
+                "name": Path(path).name,
+                "sha256": one.portrait.digest,
+                "size": [one.portrait.image.shape[1], one.portrait.image.shape[0]],
+                "faces": one.faces,
+            }
+            for path, one in zip(job.portraits, found, strict=True)
+        ],
+        "driving": performance.report,
+        "notes": [*(note for one in found for note in one.notes), *performance.notes],
+        "seconds": seconds,
+    }
+
+
+def _clip(
+    job: Job, performance: Performance, portrait: Portrait, written: tuple[Path, Path | None], report: dict[str, Any]
+) -> Clip:
+    path, reel = written
+    timing = performance.motion
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    marks = (("label",) if job.label else ()) + ("tags",)
+    size = (portrait.image.shape[1], portrait.image.shape[0])
+    length = float(timing.times[-1] + 1 / float(timing.rate))
+    report["output"] = {
+        "path": os.fspath(path),
+        "sha256": digest,
+        "frames": len(timing),
+        "rate": str(timing.rate),
+        "size": list(size),
+        "seconds": round(length, 3),
+        "marks": list(marks),
+    }
+    return Clip(path, len(timing), timing.rate, size, length, digest, job.head, marks, report, reel)
