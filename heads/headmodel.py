@@ -24,6 +24,12 @@ from heads.base import POINTS, SHAPES, Floats, HeadError
 SKIN, MOUTH, LEFT_EYE, RIGHT_EYE, UPPER_TEETH, LOWER_TEETH, TONGUE, LASHES = range(8)
 """Numbers in `HeadModel.part`; MOUTH is the skin inside the mouth, LEFT and RIGHT are the subject's own."""
 
+ARCHETYPES = tuple(
+    f"{race}-{sex}-{age}"
+    for race in ("african", "asian", "caucasian") for sex in ("female", "male") for age in ("child", "young", "old")
+)
+"""MakeHuman's names of its macro shapes: typical heads to start from, no statement about anybody."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadModel:
@@ -36,6 +42,8 @@ class HeadModel:
     """(V, 3) the mean head at rest: skin down to the chest, inside of the mouth, eyeballs, teeth, tongue, lashes."""
     identity: Floats
     """(K, V, 3) main ways in which heads differ, largest first; weights of a random person are standard normal."""
+    archetypes: Floats
+    """(18, K) identity weights of the macro shapes, in the order of `ARCHETYPES`."""
     units: Floats
     """(52, V, 3) move of each blendshape at full strength, in the order of `heads.mesh.BLENDSHAPES`; row 0 is zero."""
     tongue_out: Floats
@@ -97,7 +105,7 @@ class HeadModel:
         np.minimum.at(vertex_part, triangles, part[:, None])
         units = moves[:SHAPES]
         fields = (
-            mean, identity, units, moves[SHAPES], triangles, part, vertex_part,
+            mean, identity, np.asarray(arrays["archetypes"], np.float32), units, moves[SHAPES], triangles, part, vertex_part,
             np.asarray(arrays["lips"], np.float32) / 255, np.asarray(arrays["sky"], np.float32) / 255,
             np.asarray(arrays["twin"], np.int32), corners, weights, np.asarray(arrays["landmark_twin"], np.int32),
             _pick(mean, corners, weights), _pick(identity, corners, weights), _pick(units, corners, weights),
@@ -125,8 +133,8 @@ class HeadModel:
 
 
 _NAMES = (
-    "mean", "identity", "triangles", "part", "lips", "sky", "twin", "landmark_corners", "landmark_weights", "landmark_twin",
-    "unit_starts", "unit_vertices", "unit_moves",
+    "mean", "identity", "archetypes", "triangles", "part", "lips", "sky", "twin", "landmark_corners", "landmark_weights",
+    "landmark_twin", "unit_starts", "unit_vertices", "unit_moves",
 )
 
 

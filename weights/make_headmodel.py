@@ -37,6 +37,7 @@ PARTS = {
 }
 """Mesh group to part number; part 1, the inside of the mouth, is cut out of the body by its mask."""
 SKIN, MOUTH, EYES = 0, 1, (2, 3)
+ARCHETYPES = [(r, g, a) for r in ("african", "asian", "caucasian") for g in ("female", "male") for a in ("child", "young", "old")]
 CUT = 5.0
 """Decimetres below the crown at which the body is cut off: shoulders and the top of the chest stay."""
 PEOPLE, COMPONENTS = 160, 40
@@ -157,6 +158,12 @@ def person(mesh: Mesh, rng: np.random.Generator) -> Array:
         if "/l-" in name:
             shape += amount * rng.uniform(0.85, 1.15) * mesh.changes[name.replace("/l-", "/r-")]
     return shape
+
+
+def archetype(mesh: Mesh, race: str, gender: str, age: str) -> Array:
+    """One corner of the macro shapes, (V, 3) decimetres."""
+    build = mesh.changes[f"macrodetails/universal-{gender}-{age}-averagemuscle-averageweight"]
+    return np.asarray(mesh.rest + mesh.changes[f"macrodetails/{race}-{gender}-{age}"] + build)
 
 
 def align(shape: Array, mesh: Mesh) -> Array:
@@ -323,7 +330,9 @@ def locate(seen: Seen, mesh: Mesh) -> tuple[Ints, Array, Array]:
     observations far off or turned away counting little. Returns corners (478, 3), weights (478, 3) and the error (478,)
     in pixels, root mean square. The iris points (468 to 477) are left to `irises`.
     """
-    skin = np.unique(mesh.triangles[mesh.part == SKIN])
+    seen_sky = shadow(mesh, mesh.rest)  # skin hidden behind the lids and lips projects to the same places: left out
+    allowed = (mesh.part == SKIN) & (seen_sky[mesh.triangles].min(1) > 0.12)
+    skin = np.unique(mesh.triangles[allowed])
     corners, weights, errors = np.zeros((478, 3), np.int64), np.zeros((478, 3)), np.zeros(478)
     middle = mesh.rest[mesh.triangles].mean(1)
     for mark in range(468):
@@ -331,7 +340,7 @@ def locate(seen: Seen, mesh: Mesh) -> tuple[Ints, Array, Array]:
         error += 100.0 * (seen.outward[:, skin] < 0.1)
         guess = np.median(mesh.rest[skin[error[seen.plain].argmin(1)]], 0)
         near = np.linalg.norm(middle - guess, axis=1) < 0.17
-        options = mesh.triangles[near & (mesh.part == SKIN)]
+        options = mesh.triangles[near & allowed]
         around = skin[np.linalg.norm(mesh.rest[skin] - guess, axis=1) < 0.1]
         turned = np.clip(np.percentile(seen.outward[:, around], 75, axis=1) * 3, 0.02, 1)
         trust = turned
@@ -434,6 +443,9 @@ def pack(mesh: Mesh, finder: Finder) -> tuple[dict[str, NDArray[np.generic]], di
     mean = people.mean(0)
     _, size, basis = np.linalg.svd((people - mean).reshape(len(people), -1), full_matrices=False)
     identity = (size[:COMPONENTS, None] * basis[:COMPONENTS]).reshape(COMPONENTS, -1, 3) / np.sqrt(len(people))
+    types = np.stack([settle(archetype(mesh, *kind), marks, corners, weights) for kind in ARCHETYPES])
+    spread = size[:COMPONENTS, None] / np.sqrt(len(people))
+    typical = ((types - mean).reshape(len(types), -1) @ (basis[:COMPONENTS] / spread).T)
     kept = (size[:COMPONENTS] ** 2).sum() / (size**2).sum()
     turn = straight(mesh, mean, finder)
     mean, identity = mean @ turn, identity @ turn
@@ -446,7 +458,7 @@ def pack(mesh: Mesh, finder: Finder) -> tuple[dict[str, NDArray[np.generic]], di
         "mean": (mean / unit).astype(np.float32), "identity": (identity / unit).astype(np.float16),
         "triangles": mesh.triangles.astype(np.uint16), "part": mesh.part.astype(np.uint8),
         "lips": np.rint(mesh.lips * 255).astype(np.uint8), "sky": np.rint(shadow(mesh, mean) * 255).astype(np.uint8),
-        "twin": twins(mesh).astype(np.uint16), "landmark_corners": corners.astype(np.uint16),
+        "archetypes": typical.astype(np.float32), "twin": twins(mesh).astype(np.uint16), "landmark_corners": corners.astype(np.uint16),
         "landmark_weights": weights.astype(np.float32), "landmark_twin": pair.astype(np.uint16),
     }
     rows = [mesh.units[name] @ turn / unit for name in [*names, "tongueOut"]]
