@@ -25,8 +25,10 @@ help:
 	@sed -n '/^#   /s/^#   //p' Makefile
 
 setup: $(VENV)/installed
+	@:
 
 dev: $(VENV)/installed-dev
+	@:
 
 $(PY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -36,7 +38,7 @@ $(PY):
 
 # The stamps are made anew when the lists change; pip then installs only the difference.
 $(VENV)/installed: requirements.txt | $(PY)
-	@echo "Installing what Gioconda needs into $(VENV) (about 600 MB, a minute or two) ..."
+	@echo "Installing what Gioconda needs into $(VENV) (about 700 MB, a minute or two) ..."
 	@$(PIP) install --quiet -r requirements.txt
 	@touch $@
 
