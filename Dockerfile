@@ -2,7 +2,8 @@
 # The libraries are wheels without system dependencies; nothing is fetched at run time.
 FROM python:3.11-slim
 
-RUN useradd --create-home --uid 1000 gioconda
+# The working folder belongs to the user too: the page keeps its cache there.
+RUN useradd --create-home --uid 1000 gioconda && install -d -o gioconda -g gioconda /home/gioconda/app
 USER gioconda
 WORKDIR /home/gioconda/app
 ENV PATH=/home/gioconda/.local/bin:$PATH \
