@@ -11,21 +11,36 @@ from numpy.typing import NDArray
 import weights
 from gioconda.faces import search
 from gioconda.faces.landmarks import quiet
+from heads import mesh
 from heads.base import Face, Floats, Image
 
 MODEL = "selfie_segmentation.tflite"
 """MediaPipe's general selfie segmentation (model card: 2021), 256 x 256 in and out."""
 
-_REACH = (2.2, 1.6, 3.2)
-"""Sizes of the face that the close look shows to the sides, above and below its middle: head, hair and shoulders."""
+_CLOSE = (0.6, 4.4)
+"""The close look: how far below the face's middle its own middle lies, and its side, in sizes of the face: head, hair, shoulders."""
 
-_MODERATE = 768
+_WORTH = 0.75
+"""A close look is taken when its square is smaller than this share of the picture's longer side; else it would show the same."""
+
+_MODERATE = 1024
 """Pixels: the longer side at which edges are refined; finer detail is brushwork and weave rather than outline."""
 
-_RADIUS = 0.012
-"""Radius of the guided filter's windows in longer sides of the picture: about as wide as the model's own blur."""
-_EPSILON = 2e-4
-"""Variance of colour (0 ... 1) from which the guided filter takes a change for an edge: a step of 1.4 %."""
+_RADII = (0.020, 0.006)
+"""Radii of the guided filter's windows, one pass after the other, in longer sides of the look: the first is as wide as the
+network's own blur (256 pixels), the second takes back the haze that the first leaves beside the outline."""
+
+_EPSILON = 1e-4
+"""Variance of colour (0 ... 1) from which the guided filter takes a change for an edge: a step of 1 %."""
+
+_HAZE = (0.15, 0.85)
+"""What is less than the first is background, more than the second is the person; between them the matte rises smoothly."""
+
+_RIM = 0.15
+"""Feathering in sizes of the face where a person is parted from another one."""
+
+_BLEND = 0.8
+"""Feathering in sizes of the face where the close look ends."""
 
 
 def matte(image: Image, face: Face | None = None, *, others: Sequence[Face] = (), alpha: Floats | None = None) -> Floats:
@@ -37,13 +52,71 @@ def matte(image: Image, face: Face | None = None, *, others: Sequence[Face] = ()
         others: further faces, whose persons are left out.
         alpha: (H, W) in [0, 1], the picture's own transparency; nothing transparent is the person.
     """
-    height, width = image.shape[:2]
     with _Segmenter() as segment:
-        cover = segment(image)
-    refined = _refine(image, cover)
+        cover = _refine(image, segment(image))
+        if face is not None:
+            cover = _closer(image, cover, face, segment)
+    if face is not None:
+        cover = _one(cover, face, others)
     if alpha is not None:
-        refined = refined * alpha
-    return np.asarray(refined, np.float32).reshape(height, width)
+        cover = cover * alpha
+    return np.ascontiguousarray(np.clip(cover, 0, 1), np.float32)
+
+
+def _closer(image: Image, cover: Floats, face: Face, segment: _Segmenter) -> Floats:
+    """Put a close look at head and shoulders in place of what the whole picture gave there."""
+    height, width = cover.shape
+    across = search.size(face)
+    side = _CLOSE[1] * across
+    if side > _WORTH * max(height, width):
+        return cover
+    x, y = search.centre(face) + (0, _CLOSE[0] * across)
+    left, top = max(0, int(x - side / 2)), max(0, int(y - side / 2))
+    right, bottom = min(width, int(x + side / 2)), min(height, int(y + side / 2))
+    part = np.ascontiguousarray(image[top:bottom, left:right])
+    close = _refine(part, segment(part))
+    rim = max(1.0, _BLEND * across)
+    # the look's own borders count only where the picture goes on beyond them
+    weight = np.outer(_ramps(top, bottom, height, rim), _ramps(left, right, width, rim)).astype(np.float32)
+    out = cover.copy()
+    box = out[top:bottom, left:right]
+    box += weight * (close - box)
+    return out
+
+
+def _ramps(start: int, end: int, whole: int, width: float) -> NDArray[np.float64]:
+    """(end - start,) weights: 1, falling to 0 within `width` of an end that is not the end of the whole."""
+    rise = np.clip((np.arange(end - start) + 0.5) / width, 0, 1)
+    return np.minimum(rise if start > 0 else 1.0, rise[::-1] if end < whole else 1.0) * np.ones(end - start)
+
+
+def _one(cover: Floats, face: Face, others: Sequence[Face]) -> Floats:
+    """Keep the person with this face: the connected part that holds it, on its own side of the other faces."""
+    import cv2
+
+    height, width = cover.shape
+    across = search.size(face)
+    oval = face.points[list(mesh.FACE_OVAL), :2]
+    inside = np.zeros((height, width), np.uint8)
+    cv2.fillConvexPoly(inside, np.rint(cv2.convexHull(oval)).astype(np.int32), 1)
+    cover = np.maximum(cover, cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 0.02 * across + 0.5) * inside)
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    mine = _far(columns, rows, face)
+    for other in others:
+        # halfway between two people, by their sizes, one ends and the other begins
+        cover = cover * np.clip(0.5 + (_far(columns, rows, other) - mine) / (2 * _RIM), 0, 1)
+    _, labels = cv2.connectedComponents((np.maximum(cover, inside) > 0.3).astype(np.uint8), connectivity=4)
+    kept = np.isin(labels, np.setdiff1d(np.unique(labels[inside > 0]), [0])).astype(np.uint8)
+    reach = 2 * max(1, round(0.05 * across)) + 1
+    return np.asarray(cover * cv2.dilate(kept, np.ones((reach, reach), np.uint8)), np.float32)
+
+
+def _far(columns: Floats, rows: Floats, face: Face) -> Floats:
+    """Distance from a person in sizes of the face: from the head above, from the line down from it below."""
+    x, y = search.centre(face)
+    down = np.maximum(rows - y, 0) * 0.25  # a body widens below its head
+    up = np.maximum(y - rows, 0)
+    return np.asarray(np.hypot(columns - x, up + down) / search.size(face), np.float32)
 
 
 class _Segmenter:
@@ -74,29 +147,40 @@ class _Segmenter:
         self._graph.close()
 
 
-def _refine(image: Image, cover: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Lay the edges of a soft mask onto those of the picture."""
+def _refine(image: Image, cover: Floats) -> Floats:
+    """Lay the edges of a soft mask (H, W) onto those of the picture (H, W, 3)."""
     import cv2
 
     height, width = cover.shape
     factor = min(1.0, _MODERATE / max(height, width))
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     guide = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    small = cv2.resize(cover, size, interpolation=cv2.INTER_AREA)
-    radius = max(2, round(_RADIUS * max(size)))
-    slope, offset = _guide(guide.mean(-1), small, radius)
-    slope, offset = (cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR) for part in (slope, offset))
-    full = image.mean(-1, dtype=np.float32) / 255
-    return np.asarray(np.clip(slope * full + offset, 0, 1), np.float32)
+    mask = np.asarray(cv2.resize(cover, size, interpolation=cv2.INTER_AREA), np.float32)
+    for share in _RADII:
+        mask = _guided(np.asarray(guide, np.float32), mask, max(1, round(share * max(size))))
+    low, high = _HAZE
+    t = np.clip((mask - low) / (high - low), 0, 1)
+    smooth = t * t * (3 - 2 * t)
+    return np.asarray(cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _guide(guide: NDArray[Any], mask: NDArray[Any], radius: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Slope and offset of the guided filter: He, Sun, Tang, "Guided Image Filtering", ECCV 2010, equations 5 and 6."""
+def _guided(guide: Floats, mask: Floats, radius: int) -> Floats:
+    """He, Sun, Tang, "Guided Image Filtering", ECCV 2010: equations 14 to 16, `guide` (H, W, 3) in 0 ... 1, `mask` (H, W)."""
     import cv2
 
     def mean(values: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(cv2.blur(values, (2 * radius + 1, 2 * radius + 1)))
 
-    mean_guide, mean_mask = mean(guide), mean(mask)
-    slope = (mean(guide * mask) - mean_guide * mean_mask) / (mean(guide * guide) - mean_guide**2 + _EPSILON)
-    return mean(slope), mean(mean_mask - slope * mean_guide)
+    colour, level = mean(guide), mean(mask)
+    pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
+    rr, rg, rb, gg, gb, bb = (
+        mean(guide[..., i] * guide[..., j]) - colour[..., i] * colour[..., j] + (_EPSILON if i == j else 0) for i, j in pairs
+    )
+    cr, cg, cb = (mean(guide[..., i] * mask) - colour[..., i] * level for i in range(3))
+    # Cramer's rule for the symmetric 3 x 3 system of each window
+    a, b, c = gg * bb - gb * gb, gb * rb - rg * bb, rg * gb - gg * rb
+    d, e, f = rr * bb - rb * rb, rb * rg - rr * gb, rr * gg - rg * rg
+    det = rr * a + rg * b + rb * c
+    slope = np.stack([a * cr + b * cg + c * cb, b * cr + d * cg + e * cb, c * cr + e * cg + f * cb], -1) / det[..., None]
+    offset = level - (slope * colour).sum(-1)
+    return np.asarray(np.clip((mean(slope) * guide).sum(-1) + mean(offset), 0, 1), np.float32)
