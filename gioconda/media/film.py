@@ -214,7 +214,7 @@ class Film:
                 if frame.is_corrupt:
                     self.skipped += 1
                 else:
-                    yield frame  # type: ignore[misc]
+                    yield frame
             if packet is None:
                 return
 

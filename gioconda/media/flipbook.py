@@ -18,7 +18,7 @@ from gioconda.media.upright import fitted
 from heads.base import Image
 
 if TYPE_CHECKING:
-    from PIL import Image as PIL
+    import PIL.Image
 
 MILLISECOND = Fraction(1, 1000)
 """Seconds per tick: the unit of WebP's and Pillow's durations; GIF's is ten of it."""
@@ -124,7 +124,7 @@ def _damaged(path: Path, index: int, error: BaseException) -> DrivingError:
     )
 
 
-def _durations(path: Path, picture: PIL.Image, frames: int) -> list[int]:
+def _durations(path: Path, picture: PIL.Image.Image, frames: int) -> list[int]:
     """Milliseconds that each frame is shown."""
     if picture.format == "WEBP" and frames > 1:
         found = _webp_durations(path)

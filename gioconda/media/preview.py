@@ -14,6 +14,11 @@ from heads.base import Image
 
 if TYPE_CHECKING:
     import av
+    from av.container import OutputContainer
+    from av.filter.context import FilterContext
+
+HUNDREDTH = Fraction(1, 100)
+"""Seconds: the unit in which GIF counts."""
 
 QUALITY = 75
 """WebP quality, 0 … 100: libwebp's own default."""
@@ -67,7 +72,7 @@ def preview(
 
 
 def _thinned(reader: VideoReader, rate: Fraction) -> Iterator[tuple[int, Image]]:
-    """At most `rate` frames per second, with their hundredths of a second, the unit in which GIF counts."""
+    """At most `rate` frames per second, with their times in hundredths of a second."""
     slot = -1
     for frame in reader:
         now = frame.ticks * reader.clock
@@ -82,19 +87,20 @@ def _write_gif(reader: VideoReader, path: Path, rate: Fraction) -> None:
     from av.filter import Graph
 
     width, height = reader.size
-    shape = {"width": width, "height": height, "format": "rgb24", "time_base": Fraction(1, 100)}
+
+    def source(graph: Graph, width: int, height: int, pixels: str) -> FilterContext:
+        return graph.add_buffer(width=width, height=height, format=av.VideoFormat(pixels), time_base=HUNDREDTH)
+
     first = Graph()
-    first.link_nodes(first.add_buffer(**shape), first.add("palettegen", "stats_mode=diff"), first.add("buffersink")).configure()
+    choose = first.add("palettegen", "stats_mode=diff"), first.add("buffersink")
+    first.link_nodes(source(first, width, height, "rgb24"), *choose).configure()
     for stamp, image in _thinned(reader, rate):
         first.push(_frame(image, stamp))
     first.push(None)
     palette = first.pull()
 
     second = Graph()
-    pictures, colours = (
-        second.add_buffer(**shape),
-        second.add_buffer(width=16, height=16, format="bgra", time_base=Fraction(1, 100)),
-    )
+    pictures, colours = source(second, width, height, "rgb24"), source(second, 16, 16, "bgra")
     draw, sink = second.add("paletteuse", "dither=bayer:bayer_scale=4:diff_mode=rectangle"), second.add("buffersink")
     pictures.link_to(draw, 0, 0)
     colours.link_to(draw, 0, 1)
@@ -105,7 +111,7 @@ def _write_gif(reader: VideoReader, path: Path, rate: Fraction) -> None:
     with av.open(f"file:{path.absolute()}", "w", format="gif", container_options={"loop": "0"}) as output:
         stream = output.add_stream("gif", rate=rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "pal8"
-        stream.codec_context.time_base = Fraction(1, 100)
+        stream.codec_context.time_base = HUNDREDTH
         for stamp, image in _thinned(reader, rate):
             pictures.push(_frame(image, stamp))
             _drain(sink, stream, output)
@@ -114,7 +120,7 @@ def _write_gif(reader: VideoReader, path: Path, rate: Fraction) -> None:
         output.mux(stream.encode(None))
 
 
-def _drain(sink: av.filter.context.FilterContext, stream: av.VideoStream, output: av.container.OutputContainer) -> None:
+def _drain(sink: FilterContext, stream: av.VideoStream, output: OutputContainer) -> None:
     import av
 
     while True:
@@ -133,7 +139,7 @@ def _write_webp(reader: VideoReader, path: Path, rate: Fraction) -> None:
         stream = output.add_stream("libwebp_anim", rate=rate, options=options)
         stream.width, stream.height = reader.size
         stream.pix_fmt = "bgra"
-        stream.codec_context.time_base = Fraction(1, 100)
+        stream.codec_context.time_base = HUNDREDTH
         for stamp, image in _thinned(reader, rate):
             output.mux(stream.encode(_frame(image, stamp).reformat(format="bgra")))
         output.mux(stream.encode(None))
@@ -143,5 +149,5 @@ def _frame(image: Image, stamp: int) -> av.VideoFrame:
     import av
 
     frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-    frame.pts, frame.time_base = stamp, Fraction(1, 100)
+    frame.pts, frame.time_base = stamp, HUNDREDTH
     return frame

@@ -51,6 +51,7 @@ class VideoReader:
         """Open a clip, reading its header and its first frame.
 
         Args:
+            path: the clip or picture.
             start: seconds from the first frame of the file; earlier frames are left out.
             end: seconds from the first frame of the file; frames from there on are left out. None reads to the end.
             max_side: pixels; larger frames are scaled down on the way, which costs less than doing so later.
@@ -111,11 +112,12 @@ class VideoReader:
         """Expected seconds and frames between start and end."""
         whole, count = self._source.seconds, self._source.count
         end = self._end
-        if end is not None and end <= self._start or whole is not None and self._start >= whole:
+        if (end is not None and end <= self._start) or (whole is not None and self._start >= whole):
             raise self._nothing_left()
-        if whole is None and end is None:
+        limits = [float(limit) for limit in (whole, end) if limit is not None]
+        if not limits:
             return None, None
-        stop = min(float(end), whole) if end is not None and whole is not None else float(whole if end is None else end)  # type: ignore[arg-type]
+        stop = min(limits)
         seconds = stop - float(self._start)
         if self._start == 0 and stop == whole and count:
             return seconds, count

@@ -78,7 +78,7 @@ class Sound:
             canonical = stream.codec_context.codec.canonical_name
             lead = Fraction(0)
             if start <= 0 and stream.start_time is not None:
-                lead = max(Fraction(0), film.origin - stream.start_time * stream.time_base)
+                lead = max(Fraction(0), film.origin - stream.start_time * (stream.time_base or 0))
             copied = canonical in COPIED
             note = f"The sound ({canonical}) is copied packet by packet." if copied else (
                 f"The sound ({codec}) is encoded anew as AAC, {AAC_BITS // 1000} kbit/s, because MP4 players do not read it."
@@ -111,7 +111,7 @@ class Track:
             layout = "mono" if source.channels == 1 else "stereo"
             self._stream = output.add_stream("aac", rate=rate, layout=layout, bit_rate=AAC_BITS)
             self._packets = self._transcoded(source)
-        self._next: av.Packet | None = None
+        self._next: av.Packet[av.AudioStream] | None = None
 
     def feed(self, until: Fraction) -> None:
         """Write every packet that ends by `until`, seconds on the output's clock."""
@@ -130,7 +130,7 @@ class Track:
         self._packets.close()
         self._input.close()
 
-    def _copies(self, source: av.AudioStream) -> Generator[av.Packet]:
+    def _copies(self, source: av.AudioStream) -> Generator[av.Packet[av.AudioStream]]:
         """The packets within the selection, moved to the output's clock and otherwise unchanged."""
         base = source.time_base or Fraction(1, 1000)
         rate, length = source.rate, source.codec_context.frame_size or 0
@@ -149,7 +149,7 @@ class Track:
             packet.stream = self._stream
             yield packet
 
-    def _selected(self, source: av.AudioStream, base: Fraction) -> Iterator[av.Packet]:
+    def _selected(self, source: av.AudioStream, base: Fraction) -> Iterator[av.Packet[av.AudioStream]]:
         """Packets of the selection: from the one that is sounding at its start, to its end."""
         import av
 
@@ -173,11 +173,9 @@ class Track:
             # The file breaks off here; the picture's end says so to the user.
             return
 
-    def _transcoded(self, source: av.AudioStream) -> Generator[av.Packet]:
+    def _transcoded(self, source: av.AudioStream) -> Generator[av.Packet[av.AudioStream]]:
         """The sound of the selection as AAC; gaps in it become silence."""
-        import av
-
-        encoder: av.AudioStream = self._stream  # type: ignore[assignment]
+        encoder: av.AudioStream = self._stream
         graph: av.filter.Graph | None = None
         for frame in self._samples(source):
             graph = graph or _resampling(frame, encoder)
@@ -227,7 +225,7 @@ def _resampling(frame: av.AudioFrame, encoder: av.AudioStream) -> av.filter.Grap
     return graph
 
 
-def _encoded(graph: av.filter.Graph, encoder: av.AudioStream) -> Iterator[av.Packet]:
+def _encoded(graph: av.filter.Graph, encoder: av.AudioStream) -> Iterator[av.Packet[av.AudioStream]]:
     import av
 
     while True:

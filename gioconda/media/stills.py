@@ -20,7 +20,7 @@ from gioconda.errors import InputError, PortraitError
 from heads.base import Floats, Image
 
 if TYPE_CHECKING:
-    from PIL import Image as PIL
+    import PIL.Image
 
 Array = TypeVar("Array", bound=NDArray[Any])
 
@@ -118,20 +118,20 @@ def check_file(path: str | Path, wanted: str, error: type[InputError]) -> Path:
     return path
 
 
-def open_picture(path: Path) -> PIL.Image:
+def open_picture(path: Path) -> PIL.Image.Image:
     """Open a picture with Pillow, its header read and its size judged, nothing decoded.
 
     Raises:
         PortraitError: no picture in one of `FORMATS`, or too large or too small.
     """
-    from PIL import Image as PIL
+    import PIL.Image
 
     _register_heif()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", PIL.DecompressionBombWarning)
-            picture = PIL.open(path, formats=FORMATS)
-    except (PIL.DecompressionBombError, PIL.DecompressionBombWarning) as error:
+            warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
+            picture = PIL.Image.open(path, formats=FORMATS)
+    except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
         count = re.search(r"\d+", str(error))
         raise _too_large(path, f"{int(count[0]) / 1e6:,.0f} million pixels" if count else "too many pixels") from error
     except BROKEN as error:
@@ -204,7 +204,7 @@ def reason(error: BaseException) -> str:
     return text.strip().rstrip(".") or type(error).__name__
 
 
-def _upright(picture: PIL.Image) -> PIL.Image:
+def _upright(picture: PIL.Image.Image) -> PIL.Image.Image:
     """Turned as its EXIF orientation says; EXIF that cannot be read counts as none."""
     from PIL import ImageOps
 
@@ -214,20 +214,20 @@ def _upright(picture: PIL.Image) -> PIL.Image:
         return picture
 
 
-def to_rgb(picture: PIL.Image) -> tuple[Image, Floats | None]:
+def to_rgb(picture: PIL.Image.Image) -> tuple[Image, Floats | None]:
     """Any Pillow mode to (H, W, 3) uint8 sRGB and (H, W) float32 alpha or None."""
-    from PIL import Image as PIL
+    import PIL.Image
 
     profile = picture.info.get("icc_profile")
     if picture.mode.startswith("I") or picture.mode == "F":
-        picture = PIL.fromarray(_eight_bits(np.asarray(picture)))
-    alpha = None
+        picture = PIL.Image.fromarray(_eight_bits(np.asarray(picture)))
+    alpha: Floats | None = None
     if picture.has_transparency_data:
         rgba = picture.convert("RGBA")
         coverage = np.asarray(rgba.getchannel("A"))
         # Palettes and keyed colours turn to RGB first; a grey picture stays grey so that a grey profile still fits it.
         picture = picture.convert("L") if picture.mode in ("L", "LA", "La") else rgba.convert("RGB")
-        alpha = coverage.astype(np.float32) / 255 if coverage.min() < 255 else None
+        alpha = coverage.astype(np.float32) / np.float32(255) if coverage.min() < 255 else None
     elif picture.mode in ("1", "P", "PA", "RGBX", "YCbCr", "HSV"):
         picture = picture.convert("RGB")
     rgb = np.array(_to_srgb(picture, profile))
@@ -237,7 +237,7 @@ def to_rgb(picture: PIL.Image) -> tuple[Image, Floats | None]:
     return rgb, alpha
 
 
-def _to_srgb(picture: PIL.Image, profile: bytes | None) -> PIL.Image:
+def _to_srgb(picture: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image:
     """Through the embedded ICC profile to sRGB; a profile that is damaged or for other colours is left out."""
     from PIL import ImageCms
 
@@ -256,11 +256,9 @@ def _to_srgb(picture: PIL.Image, profile: bytes | None) -> PIL.Image:
         except (ImageCms.PyCMSError, OSError, ValueError):
             pass
     if picture.mode == "LAB":
-        from PIL import Image as PIL
-
         lab = ImageCms.createProfile("LAB")
         transform = ImageCms.buildTransform(lab, ImageCms.createProfile("sRGB"), "LAB", "RGB")
-        return ImageCms.applyTransform(picture, transform) or PIL.new("RGB", picture.size)
+        picture = ImageCms.applyTransform(picture, transform) or picture
     return picture.convert("RGB")
 
 
@@ -270,10 +268,11 @@ def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
     Integers up to 255 and floats up to 1 are taken at their word; integers up to 65,535 and floats up to 255 too; anything
     beyond (scientific TIFF) is spread from its least to its greatest value.
     """
-    if values.dtype == np.uint16 or values.dtype.kind in "iu" and 255 < values.max() <= 65_535 and values.min() >= 0:
+    low, high = values.min(), values.max()
+    if values.dtype == np.uint16 or (values.dtype.kind in "iu" and low >= 0 and 255 < high <= 65_535):
         return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
     values = np.nan_to_num(values.astype(np.float64))
     low, high = float(values.min()), float(values.max())
-    if values.dtype.kind == "f" and low >= 0 and high <= 255:
+    if low >= 0 and high <= 255:
         return (values * (255 if high <= 1 else 1) + 0.5).astype(np.uint8)
-    return ((values - low) * (255 / max(high - low, 1e-9)) + 0.5).astype(np.uint8)
+    return ((values - low) * (255 / (high - low)) + 0.5).astype(np.uint8)

@@ -93,8 +93,8 @@ def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
     (ap + cq, bp + dq), y down (ISO/IEC 14496-12, 6.2.2). Phones write one of its eight right-angled forms.
     """
     for side in frame.side_data:
-        if side.type.name == "DISPLAYMATRIX":
-            a, b, _, c, d, *_ = struct.unpack("=9i", bytes(side))
+        if side.type.name == "DISPLAYMATRIX":  # type: ignore[attr-defined]  # PyAV's stubs take the container for a mapping
+            a, b, _, c, d, *_ = struct.unpack("=9i", bytes(side))  # type: ignore[arg-type]
             mirrored = a * d - b * c < 0
             if mirrored:
                 a, b = -a, -b

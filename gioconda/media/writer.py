@@ -20,6 +20,7 @@ from heads.base import Image
 
 if TYPE_CHECKING:
     import av
+    from av.container import OutputContainer
 
 X264 = {"preset": "superfast", "x264-params": "mbtree=1:rc-lookahead=10"}
 """Measured on a talking head of 512 × 512 at crf 18, two cores: `superfast` 2.6 ms of processor a frame and 695 kB;
@@ -59,6 +60,7 @@ class VideoWriter:
         """Open the part file.
 
         Args:
+            path: the MP4; an existing one is replaced when this one is complete.
             size: (W, H) pixels, both even.
             rate: frames per second, the average where steps are uneven.
             clock: seconds per tick of the time stamps.
@@ -83,6 +85,7 @@ class VideoWriter:
         self._tags = dict(tags or {})
         self._held: tuple[av.VideoFrame, int] | None = None
         self._track: Track | None = None
+        self._output: OutputContainer | None = None
         self._closed = False
         self._check_place()
         try:
@@ -137,8 +140,12 @@ class VideoWriter:
         with suppress(av.FFmpegError, OSError, ValueError):
             if self._track:
                 self._track.close()
-        with suppress(av.FFmpegError, OSError, ValueError, AttributeError):
-            self._output.close()
+        # Unlinked first, FFmpeg finds nothing to move its index to the front of, and is done at once.
+        with suppress(OSError):
+            self.part.unlink(missing_ok=True)
+        with suppress(av.FFmpegError, OSError, ValueError):
+            if self._output:
+                self._output.close()
         with suppress(OSError):
             self.part.unlink(missing_ok=True)
 
@@ -167,12 +174,13 @@ class VideoWriter:
         # Python opens the file first, because its errors say what is wrong with the place.
         self.part.open("wb").close()
         self._reformatter = VideoReformatter()
-        self._output = av.open(f"file:{self.part.absolute()}", "w", format="mp4", container_options={"movflags": "+faststart"})
+        output = av.open(f"file:{self.part.absolute()}", "w", format="mp4", container_options={"movflags": "+faststart"})
+        self._output = output
         tool = self._tags.pop("encoder", None)
         if tool:
             self._tags.setdefault("artist", tool)
-        self._output.metadata.update(self._tags)
-        stream = self._output.add_stream("libx264", rate=self.rate, options={**X264, "crf": str(crf)})
+        output.metadata.update(self._tags)
+        stream = output.add_stream("libx264", rate=self.rate, options={**X264, "crf": str(crf)})
         if tool:
             stream.metadata["handler_name"] = tool
         stream.width, stream.height = self.size
@@ -186,36 +194,38 @@ class VideoWriter:
         stream.time_base = self.clock
         self._stream = stream
         if sound:
-            self._track = sound.attach(self._output, self.clock)
+            self._track = sound.attach(output, self.clock)
         self._lead = self._track.lead_ticks if self._track else 0
 
     def _release(self, next_ticks: int) -> None:
         """Encode the frame that was held until its duration was known, and the sound beside it."""
-        if self._held is None:
+        output = self._output
+        if self._held is None or output is None:
             return
         frame, ticks = self._held
         self._held = None
         frame.time_base = self.clock
         frame.pts = ticks + self._lead
         frame.duration = next_ticks - ticks
-        self._output.mux(self._stream.encode(frame))
+        output.mux(self._stream.encode(frame))
         if self._track:
             self._track.feed((next_ticks + self._lead) * self.clock)
 
     def _finish(self) -> None:
-        if self._held is None:
+        output = self._output
+        if self._held is None or output is None:
             raise OutputError(f"No frame was written to {self.path.name}.", "At least one is needed.", "Choose a longer clip.")
         last = self._held[1]
         step = max(1, round(1 / self.rate / self.clock))
         self._release(last + step)
-        self._output.mux(self._stream.encode(None))
+        output.mux(self._stream.encode(None))
         if self._track:
             # Sound may go on for a frame: its packets do not end where pictures do, and half of one cannot be copied.
             self._track.feed((last + 2 * step + self._lead) * self.clock)
             self._track.close()
-        self._output.close()
+        output.close()
         _check_complete(self.part)
-        os.replace(self.part, self.path)
+        self.part.replace(self.path)
         self._closed = True
 
     def _guarded(self, work: Callable[..., None], *args: int) -> None:
