@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gioconda.faces.landmarks import Lane, Stills
-from gioconda.faces.pose import pose
 from heads import paste
 from heads.base import Face, Floats, Image
 
@@ -67,9 +66,13 @@ def apart(one: Face, other: Face) -> float:
 
 
 def move(face: Face, affine: NDArray[np.floating]) -> Face:
-    """The same face in other pixel coordinates, given by an affine (2, 3)."""
-    points = paste.apply(affine, face.points)
-    return Face(points, face.expression, pose(points))
+    """The same face in other pixel coordinates, given by a similarity (2, 3); the pose turns with the picture."""
+    across, down = float(affine[0, 0]), float(affine[1, 0])
+    turned = face.pose
+    if down:
+        cosine, sine = np.array([across, down]) / np.hypot(across, down)
+        turned = np.asarray(np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]]) @ face.pose, np.float32)
+    return Face(paste.apply(affine, face.points), face.expression, turned)
 
 
 def find(image: Image, stills: Stills, lane: Lane, stop: Callable[[], bool] = bool) -> tuple[Face, ...]:
