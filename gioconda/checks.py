@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -34,6 +35,16 @@ def check_job(job: Job) -> None:
     if len(given) != 1:
         found = "None of driving clip, motion file and gesture was given." if not given else f"{' and '.join(given).capitalize()} were given together."
         raise SettingError(found, "Exactly one of them says how the portrait moves.", "Give --driving CLIP, --motion FILE or --gesture NAME.")
+    check_settings(job)
+    _check_output(job)
+
+
+def check_settings(job: Job) -> None:
+    """Check each setting of a job by itself, apart from what goes in and where it comes out.
+
+    Raises:
+        SettingError: a setting is out of its range.
+    """
     for name, (low, high) in RANGES.items():
         value = getattr(job, name)
         if not low <= value <= high:
@@ -41,6 +52,10 @@ def check_job(job: Job) -> None:
     for name, choices in (("motion_mode", ("relative", "absolute")), ("mouth", ("auto", "portraits", "driving"))):
         if getattr(job, name) not in choices:
             raise SettingError(f"{_flag(name)} is {getattr(job, name)!r}.", f"It is one of {', '.join(choices)}.", "Choose one of them.")
+    for name in ("start", "end", "neutral"):
+        value = getattr(job, name)
+        if value is not None and not math.isfinite(value):
+            raise SettingError(f"{_flag(name)} is {value}.", "It is a time in seconds.", "Give a number of seconds.")
     if job.start < 0 or (job.end is not None and job.end <= job.start):
         raise SettingError(f"The part from {job.start} s to {job.end} s holds nothing.", "--end must lie behind --start, and --start at 0 or later.", "Change them.")
     if job.fps is not None and not 1 <= job.fps <= FASTEST:
@@ -49,7 +64,6 @@ def check_job(job: Job) -> None:
         raise SettingError(f"--face is {job.face}.", "Faces are counted from 1, the largest.", "Choose 1 or more.")
     if job.neutral is not None and job.neutral < 0:
         raise SettingError(f"--neutral is {job.neutral} s.", "It is a time in the driving clip.", "Choose 0 or more.")
-    _check_output(job)
 
 
 def _check_output(job: Job) -> None:

@@ -68,7 +68,7 @@ def prepared(job: Job, face: Face, model: HeadModel, folder: Path) -> Generator[
         DrivingError: the clip, motion file or gesture cannot be used.
     """
     if job.driving is not None:
-        performance = yield from _driven(job, Path(job.driving), face, folder)
+        performance = yield from driven(job, Path(job.driving), face, folder)
     elif job.motion is not None:
         performance = _given(job, motions.load(Path(job.motion)), Path(job.motion).name, "motion file")
     else:
@@ -85,7 +85,8 @@ def prepared(job: Job, face: Face, model: HeadModel, folder: Path) -> Generator[
     return performance
 
 
-def _driven(job: Job, path: Path, face: Face, folder: Path) -> Generator[Step, None, Performance]:
+def driven(job: Job, path: Path, face: Face | None, folder: Path) -> Generator[Step, None, Performance]:
+    """Track the face of a clip or picture, yielding steps; without a portrait's `face` the calmest frontal frame is neutral."""
     from gioconda.faces import Tracker
     from gioconda.media import VideoReader
 
