@@ -1,6 +1,6 @@
 """From a clip to a motion file: what `python -m gioconda motion` does.
 
-    *steps, last = record_motion(Job(portraits=(), driving="clip.mp4", output="clip.safetensors"))
+*steps, last = record_motion(Job(portraits=(), driving="clip.mp4", output="clip.safetensors"))
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def record_motion(job: Job) -> Iterator[Step | Recording]:
     output = Path(job.output)
     if output.suffix.lower() != SUFFIX:
         raise OutputError(
-            f"The output {output.name} does not end in {SUFFIX}.", "The result is a motion file.", f"Name it {output.stem}{SUFFIX}."
+            f"The output {output.name} does not end in {SUFFIX}.",
+            "The result is a motion file.",
+            f"Name it {output.stem}{SUFFIX}.",
         )
     check_place(output, overwrite=job.overwrite)
     return _recorded(job, Path(job.driving), output)
