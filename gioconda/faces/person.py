@@ -122,7 +122,7 @@ class Follower:
             if face is not None and _plausible(face, last):
                 return self._begin(image, face)
         faces: Sequence[Face] = search.glance(image, self._stills)
-        if not faces and thorough:
+        if (not faces and thorough) or (last is None and number > len(faces) > 0):
             faces = search.find(image, self._stills, self._lane, self._stop)
         chosen = _choose(faces, last, number, cut)
         if chosen is None:

@@ -28,18 +28,28 @@ _FIRST = 1280
 _PADDED = 1.8
 """Width of the padded look in longer sides of the picture: a face that fills the picture then fills half of it."""
 
-_TURNS = (90, 180, 270, 30, -30, 60, -60)
+_TURNS = (90, -90, 180, 30, -30, 60, -60, 120, -120, 150, -150)
 """Degrees by which the second look turns the picture."""
 
 _TURNED = 1.2
 """Width of a turned look in longer sides of the picture."""
 
-_SMALLEST_TILE = 320
-"""Pixels: smaller tiles would only bring out faces below what a portrait can use."""
+_SMALLEST_TILE = 240
+"""Pixels: tiles are halved down to this, so that the last ones, below 480, bring out faces of 48."""
+
+_COMPANY = 5.0
+"""Side of the tiles in which further faces are looked for, in sizes of the largest face: those of half its size and more show."""
 
 _SETTLE = 4
 """Times that a found face is looked at again, each from the landmarks before: they move by less than 1 % of the distance of
 the eyes after the third time."""
+
+_STILL = 0.05
+"""A face has settled when its landmarks moved by less than this share of its size; right ones move by 0.01, wrong ones by
+0.07 and more."""
+
+_ROUNDS = 3
+"""Times that a face is brought upright again before it is given up."""
 
 _SAME = 0.5
 """Two finds whose centres lie nearer than this share of the larger one's size are one face."""
@@ -78,24 +88,34 @@ def move(face: Face, affine: NDArray[np.floating]) -> Face:
 def find(image: Image, stills: Stills, lane: Lane, stop: Callable[[], bool] = bool) -> tuple[Face, ...]:
     """All faces of a picture (H, W, 3) uint8, the largest first; empty when the second look found none either.
 
+    Faces of less than half the largest one's size may be left out, as may those beyond `MOST_FACES` in one look.
+
     Args:
         image: the picture.
         stills: sees the faces.
         lane: looks at each again until its landmarks have settled.
         stop: asked between looks; when it says true the search ends with what it has.
     """
-    faces = glance(image, stills)
-    squares = _squares(image.shape[1], image.shape[0])
-    while not faces and not stop():
-        square = next(squares, None)
-        if square is None:
-            break
-        faces = _look(image, square, stills)
+    height, width = image.shape[:2]
     found: list[Face] = []
-    for face in faces:
-        better = settle(image, face, lane)
-        if better is not None and all(apart(better, other) > _SAME for other in found):
-            found.append(better)
+
+    def add(faces: list[Face]) -> None:
+        for face in faces:
+            if any(apart(face, other) < _SAME for other in found):
+                continue  # seen before, in another look
+            better = settle(image, face, lane)
+            if better is not None and all(apart(better, other) > _SAME for other in found):
+                found.append(better)
+
+    add(glance(image, stills))
+    for square in _second_look(width, height):
+        if found or stop():
+            break
+        add(_look(image, square, stills))
+    for square in _tiles(width, height, _COMPANY * max(map(size, found), default=np.inf)):
+        if stop():
+            break
+        add(_look(image, square, stills))
     return tuple(sorted(found, key=size, reverse=True))
 
 
@@ -114,17 +134,25 @@ def glance(image: Image, stills: Stills) -> list[Face]:
 
 
 def settle(image: Image, face: Face, lane: Lane) -> Face | None:
-    """The face seen again, upright in the middle of a crop, until its landmarks stand still; None when it is none."""
-    square = paste.align(face.points)
-    crop = paste.cut(image, square, _LOOK)
-    lane.forget()
-    seen: list[Face] = []
-    for _ in range(_SETTLE):
-        seen = lane.see(crop)
-    if not seen:
-        return None
-    again = move(seen[0], _from_look(square))
-    return again if apart(again, face) < _SAME else None
+    """The face seen again, upright in the middle of a crop, until its landmarks stand still; None when they never do.
+
+    A face that leans far, or was found upside down, turns upright by itself this way; what is no face does not last.
+    """
+    for _ in range(_ROUNDS):
+        square = paste.align(face.points)
+        crop = paste.cut(image, square, _LOOK)
+        lane.forget()
+        seen: list[Face] = []
+        for _ in range(_SETTLE):
+            seen = lane.see(crop)
+        if not seen:
+            return None
+        again = move(seen[0], _from_look(square))
+        moved = float(np.median(np.linalg.norm((again.points - face.points)[:, :2], axis=1)))
+        face = again
+        if moved < _STILL * size(face):
+            return face
+    return None
 
 
 def _look(image: Image, square: Square, stills: Stills) -> list[Face]:
@@ -139,18 +167,25 @@ def _from_look(square: NDArray[np.floating]) -> Floats:
     return np.column_stack([back[:, :2] / _LOOK, back[:, 2]])
 
 
-def _squares(width: int, height: int) -> Iterator[Square]:
-    """Where the second look goes: padded, turned, then tile by tile, smaller and smaller."""
+def _second_look(width: int, height: int) -> Iterator[Square]:
+    """Where faces are looked for when the whole picture showed none: padded, turned, then in smaller and smaller tiles."""
     longest, middle = max(width, height), np.array([width / 2, height / 2])
     yield _square(middle, _PADDED * longest, 0)
     for degrees in _TURNS:
         yield _square(middle, _TURNED * longest, degrees)
     side = longest / 2
     while side >= _SMALLEST_TILE:
-        for y in _starts(height, side):
-            for x in _starts(width, side):
-                yield _square(np.array([x, y]) + side / 2, side, 0)
+        yield from _tiles(width, height, side)
         side /= 2
+
+
+def _tiles(width: int, height: int, side: float) -> Iterator[Square]:
+    """Squares of `side` pixels all over the picture, each overlapping the next by half; none when one would show all of it."""
+    if side >= max(width, height):
+        return
+    for y in _starts(height, side):
+        for x in _starts(width, side):
+            yield _square(np.array([x, y]) + side / 2, side, 0)
 
 
 def _starts(length: int, side: float) -> NDArray[np.float64]:
