@@ -40,9 +40,9 @@ _GROWTH = 1.6
 _PATIENCE = 45
 """Frames without the face after which another face is accepted as the one to follow."""
 
-_CUT = 24.0
-"""Grey levels by which two frames' 24 x 24 thumbnails differ on average when there is a cut between them; a talking head that
-moves strongly stays below 10."""
+_CUT = (40, 12.0)
+"""There is a cut between two frames when all but this percentage of their 24 x 24 thumbnails' cells differ by more than so many
+grey levels: somebody who comes, goes or turns in front of a standing camera leaves more than that as it was."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,7 +88,7 @@ class Follower:
             if self._stop():
                 break
             thumb = _thumbnail(image)
-            cut = before is not None and float(np.abs(thumb - before).mean()) > _CUT
+            cut = before is not None and float(np.percentile(np.abs(thumb - before).mean(-1), _CUT[0])) > _CUT[1]
             before = thumb
             face = None
             if window is not None and window.fits(image) and not cut:
