@@ -29,11 +29,6 @@ UPPER_LID_SHARE = 0.88
 """How much of the closing is done by the upper lid (D. Guitton, R. Simard, F. Codère, "Upper eyelid movements measured with a
 search coil during blinks and vertical saccades", Invest. Ophthalmol. Vis. Sci. 32(13), 1991)."""
 
-CANTHUS = (33, 263)
-"""Outer corners of the eyes; the mean of many people's, a blink moves them hardly."""
-CANTHUS_SHARE = 0.15
-"""How much of the model's own move of these corners in a blink is kept: they are the yardstick of crop and pose."""
-
 LID_PAIRS = np.array((
     (246, 7), (161, 163), (160, 144), (159, 145), (158, 153), (157, 154), (173, 155),
     (466, 249), (388, 390), (387, 373), (386, 374), (385, 380), (384, 381), (398, 382),
@@ -73,8 +68,6 @@ class Puppet:
         self._mean[LIP_PAIRS[:, 1], 1] -= gap / 2
         for iris, *_ in _EYES:
             self._units[:, list(iris)] = 0
-        for side in ("Left", "Right"):
-            self._units[SHAPE[f"eyeBlink{side}"], list(CANTHUS)] *= CANTHUS_SHARE
         self._balls = [
             (low + high) / 2
             for part in (RIGHT_EYE, LEFT_EYE)
@@ -148,7 +141,7 @@ class Acted:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(T, 478, 3)"""
+        """(T, 478, 3)."""
         return (len(self.expression), POINTS, 3)
 
     def __len__(self) -> int:

@@ -35,11 +35,11 @@ def _smile(t: Array, start: float, hold: float, stage: Stage, size: float = 1.0,
     stage.add(brows, browInnerUp=0.16 * size, browOuterUpLeft=0.14 * size, browOuterUpRight=0.09 * size)
     left, right = hump(t, start, rise, hold, fall), hump(t, start + 0.05, rise, hold - 0.02, fall + 0.1)
     swell = hump(t, start + rise * 0.9, 0.6, max(0.05, hold - 0.9), 0.8)
-    stage.add(left, mouthSmileLeft=0.56 * size, mouthDimpleLeft=0.12 * size)
-    stage.add(right, mouthSmileRight=0.52 * size, mouthDimpleRight=0.10 * size)
-    stage.add(swell, mouthSmileLeft=0.10 * size, mouthSmileRight=0.08 * size)
+    stage.add(left, mouthSmileLeft=0.66 * size, mouthDimpleLeft=0.14 * size)
+    stage.add(right, mouthSmileRight=0.61 * size, mouthDimpleRight=0.12 * size)
+    stage.add(swell, mouthSmileLeft=0.14 * size, mouthSmileRight=0.12 * size)
     lips = hump(t, start + 0.22, rise, max(0.05, hold - 0.3), fall * 0.8)
-    stage.add(lips, mouthUpperUp=0.22 * teeth, mouthLowerDown=0.10 * teeth, jawOpen=0.055 * teeth, mouthStretch=0.06 * size)
+    stage.add(lips, mouthUpperUp=0.38 * teeth, mouthLowerDown=0.20 * teeth, jawOpen=0.06 * teeth, mouthStretch=0.06 * size)
     cheeks = hump(t, start + 0.15, rise + 0.1, hold - 0.1, fall * 0.9)
     stage.add(cheeks, cheekSquint=0.50 * size, eyeSquint=0.36 * size, noseSneer=0.05 * size)
     stage.add(cheeks, browDown=0.06 * size)
@@ -118,7 +118,7 @@ def surprise(stage: Stage) -> None:
     stage.add(gasp, jawOpen=0.30, mouthFunnel=0.14, mouthUpperUp=0.05, mouthStretch=0.05)
     stage.head(hump(t, at + 0.02, 0.32, 0.6, 1.1), pitch=-3.2, roll=-0.8, yaw=1.0)
     stage.shift += np.outer(hump(t, at + 0.02, 0.32, 0.6, 1.1), (0.0, -0.012, 0.05))
-    stage.add(hump(t, at + 1.15, 0.7, 0.3, 0.9), mouthSmileLeft=0.32, mouthSmileRight=0.28, cheekSquint=0.25, eyeSquint=0.12)
+    stage.add(hump(t, at + 1.15, 0.7, 0.3, 0.9), mouthSmileLeft=0.46, mouthSmileRight=0.40, cheekSquint=0.35, eyeSquint=0.18)
     stage.keep_lids(at, at + 1.2)
     stage.blink(at + 1.3)
 
@@ -131,7 +131,7 @@ def laugh(stage: Stage) -> None:
     """
     t, start = stage.t, 0.7
     hold = max(1.2, stage.length - start - 3.0)
-    _smile(t, start, hold + 0.2, stage, size=1.25)
+    _smile(t, start, hold + 0.2, stage, size=1.15)
     open_ = hump(t, start + 0.35, 0.45, hold - 0.35, 0.9)
     stage.add(open_, jawOpen=0.16, mouthLowerDown=0.14, mouthUpperUp=0.16)
     shaken = hump(t, start + 0.5, 0.35, hold - 0.7, 1.0)
