@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from heads.base import Channel, Cue, HeadError, Identity, Image, Portrait
-from heads.warp import layers, layout, mouth, raster
+from heads.warp import eyes, layers, layout, mouth, raster
 from heads.warp.transfer import Transfer
 
 MAP_SIDE = 640
@@ -81,6 +81,7 @@ class Warp:
         )
         mesh = layout.build(portrait.face.points, portrait.matte)
         transfer = Transfer(portrait.face.points, portrait.align, neutral)
+        gaze = eyes.Eyes(image, portrait.face.points)
         inside = mouth.Mouth(self._teeth, identity.portraits, neutral)
         held = neutral
         for cue in cues:
@@ -89,11 +90,12 @@ class Warp:
             vertices = mesh.moved(placed)
             box = _box(vertices, image)
             drawn = raster.draw(vertices, mesh.source, mesh.triangles, box, min(1.0, MAP_SIDE / max(box[2:])))
-            across, down, lips = raster.backward(drawn, box)
+            across, down, within = raster.backward(drawn, box)
             x, y, w, h = box
             own = image[y : y + h, x : x + w]
             patch = layers.compose(own, parts, across, down, (x, y))
-            inside.fill(patch, lips, placed, held, (x, y))
+            gaze.paint(patch, np.maximum(-within, 0), placed, (x, y))
+            inside.fill(patch, np.maximum(within, 0), placed, held, (x, y))
             frame = image.copy()
             frame[y : y + h, x : x + w] = patch
             yield frame

@@ -42,7 +42,7 @@ def split(image: Image, matte: Floats) -> Layers:
     picture = image.astype(np.float32)
     alpha = matte[..., None]
     radius = max(2, round(ESTIMATE_RADIUS * max(image.shape[:2])))
-    person_mean, behind_mean = _spread(picture, matte, radius), _spread(picture, 1 - matte, radius)
+    person_mean, behind_mean = spread(picture, matte, radius), spread(picture, 1 - matte, radius)
     person = person_mean + alpha * (picture - alpha * person_mean - (1 - alpha) * behind_mean)
     behind = behind_mean + (1 - alpha) * (picture - alpha * person_mean - (1 - alpha) * behind_mean)
     # Where only one of the layers is seen it is the picture itself.
@@ -51,7 +51,7 @@ def split(image: Image, matte: Floats) -> Layers:
     return Layers(_bytes(person), _bytes(behind), matte)
 
 
-def _spread(picture: Floats, weight: Floats, radius: int) -> Floats:
+def spread(picture: Floats, weight: Floats, radius: int) -> Floats:
     """Weighted mean colour around each pixel; what has no weight near it takes the mean of a wider box (a pyramid)."""
     if max(picture.shape[:2]) <= 4:
         total = max(float(weight.sum()), 1e-6)
@@ -62,7 +62,7 @@ def _spread(picture: Floats, weight: Floats, radius: int) -> Floats:
     half = (max(2, picture.shape[1] // 2), max(2, picture.shape[0] // 2))
     small_weight = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
     small = cv2.resize(picture * weight[..., None], half, interpolation=cv2.INTER_AREA) / np.maximum(small_weight, 1e-6)[..., None]
-    wide = cv2.resize(_spread(small, small_weight, radius), (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_LINEAR)
+    wide = cv2.resize(spread(small, small_weight, radius), (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_LINEAR)
     trust = np.clip(near / 0.15, 0, 1)[..., None]
     return np.asarray(trust * mean + (1 - trust) * wide, np.float32)
 

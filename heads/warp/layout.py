@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from heads import mesh
 from heads.base import Floats
+from heads.warp.eyes import EYES
 from heads.warp.transfer import Placed
 
 SURFACE = 468
@@ -34,7 +35,7 @@ HEAD_REACH = 0.55
 HEAD_LIMIT = 1.7
 """Largest such distance: a hat or a bun, but not a curtain behind it."""
 
-NECK = (0.05, 0.85)
+NECK = (0.0, 0.55)
 """Below the chin, in face heights: where the neck begins to stay behind and where nothing moves any more."""
 
 EYE_BEHIND = 0.03
@@ -44,19 +45,11 @@ MOUTH_BEHIND = 0.06
 """How far the mouth's inside lies behind the lips, in the same unit."""
 
 
-EYES = ((mesh.RIGHT_EYE, mesh.RIGHT_IRIS), (mesh.LEFT_EYE, mesh.LEFT_IRIS))
-IRIS_RIM = 8
-"""Vertices of the ring around an iris."""
+EYE_VERTICES = 16 + 1
+"""Vertices of an eyeball: a rim a little outside the lids' contour, and its middle."""
 
-EYE_VERTICES = 16 + IRIS_RIM + 1
-"""Vertices of an eyeball: the lids' contour, a ring around the iris, the iris's centre."""
-
-GAZE_LIMIT = 0.09
-"""Farthest that an iris goes to any side, in distances between the outer eye corners: about its own diameter (an iris is
-11.7 mm wide, the corners stand 90 mm apart: Farkas, "Anthropometry of the Head and Face", 1994)."""
-
-IRIS_MARGIN = 1.25
-"""Radius of the ring that moves with the iris, in radii of the iris: the limbal ring moves whole."""
+EYE_MARGIN = 1.15
+"""Size of the rim over the contour: the lids lie over it, so no crack opens where they slide."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +57,7 @@ class Layout:
     """A portrait's mesh at rest."""
 
     source: Floats
-    """(V, 3) float32: x, y in pixels of the portrait, and 1 inside the mouth, else 0: what `raster.draw` interpolates."""
+    """(V, 3) float32: x, y in pixels of the portrait, and 1 in the mouth, -1 on eyeballs, else 0: what `raster.draw` interpolates."""
     triangles: NDArray[np.int32]
     """(F, 3)"""
     rest: Floats
@@ -75,8 +68,6 @@ class Layout:
     """(R,) float32, how far each ring vertex follows the expression of its oval landmark."""
     iod: float
     """Distance between the outer eye corners, pixels."""
-    irises: Floats
-    """(2, 3) float32 pixels: centres of the right and the left iris in the portrait."""
 
     def moved(self, placed: Placed) -> Floats:
         """(V, 3) float32 pixels: where every vertex goes."""
@@ -90,9 +81,8 @@ class Layout:
         goal = rigid_rings + self.expression[:, None] * extra
         out[SURFACE : SURFACE + len(self.follow)] = rings + self.follow[:, None] * (goal - rings)
         at = SURFACE + len(self.follow)
-        for (eye, iris), centre in zip(EYES, self.irises, strict=True):
-            gaze = placed.points[iris[0]] - placed.skull.apply(centre[None])[0]
-            out[at : at + EYE_VERTICES] = self._eye(placed, self.rest[at : at + EYE_VERTICES], placed.points[list(eye)], gaze)
+        for eye, _ in EYES:
+            out[at : at + EYE_VERTICES] = self._eye(placed, self.rest[at : at + EYE_VERTICES], placed.points[list(eye)])
             at += EYE_VERTICES
         lips = placed.points[list(mesh.LIPS_INNER)]
         out[at : at + len(lips)] = lips
@@ -100,15 +90,12 @@ class Layout:
         out[at : at + len(lips) + 1, 2] += MOUTH_BEHIND * self.iod
         return out
 
-    def _eye(self, placed: Placed, rest: Floats, lids: Floats, gaze: Floats) -> Floats:
-        """An eyeball's vertices: the rim goes with the skull and is only ever widened, the middle goes with the iris."""
+    def _eye(self, placed: Placed, rest: Floats, lids: Floats) -> Floats:
+        """An eyeball's vertices go with the skull; where the lids open wider than in the portrait the rim goes with them."""
         out = placed.skull.apply(rest)
-        rim = out[: len(lids)]
-        centre = rim.mean(0)
-        # Where the lids open further than in the portrait the rim is stretched with them; lids that close cover it.
+        rim, centre = out[:-1], out[-1]
         reach, wanted = (np.linalg.norm((x - centre)[:, :2], axis=1) for x in (rim, lids))
-        out[: len(lids)] = centre + (rim - centre) * np.maximum(wanted / np.maximum(reach, 1e-3), 1)[:, None]
-        out[len(lids) :, :2] += np.clip(gaze[:2], -GAZE_LIMIT * self.iod, GAZE_LIMIT * self.iod)
+        out[:-1] = centre + (rim - centre) * np.maximum(EYE_MARGIN * wanted / np.maximum(reach, 1e-3), 1)[:, None]
         out[:, 2] += EYE_BEHIND * self.iod
         return out.astype(np.float32)
 
@@ -122,21 +109,21 @@ def build(points: Floats, matte: Floats) -> Layout:
     """
     iod = mesh.eye_distance(points)
     rings, follow, expression = _rings(points, matte, iod)
-    eyes = [_eyeball(points, eye, iris) for eye, iris in EYES]
+    eyes = [_eyeball(points, eye) for eye, _ in EYES]
     lips = points[list(mesh.LIPS_INNER)]
     mouth = np.concatenate([lips, lips.mean(0, keepdims=True)])
     rest = np.concatenate([points[:SURFACE], rings, *eyes, mouth]).astype(np.float32)
     inside = np.zeros(len(rest), np.float32)
     inside[-len(mouth) :] = 1
+    inside[SURFACE + len(rings) : -len(mouth)] = -1
     source = np.stack([rest[:, 0], rest[:, 1], inside], 1)
     at = SURFACE + len(rings)
     triangles = [mesh.triangles(), _bands(list(mesh.FACE_OVAL), SURFACE, len(RING_REACH))]
     for _ in EYES:
-        triangles.append(_eyeball_triangles(at))
+        triangles.append(_fan(at, EYE_VERTICES - 1))
         at += EYE_VERTICES
     triangles.append(_fan(at, len(lips)))
-    irises = np.stack([points[iris[0]] for _, iris in EYES])
-    return Layout(source, np.concatenate(triangles).astype(np.int32), rest, follow, expression, iod, irises)
+    return Layout(source, np.concatenate(triangles).astype(np.int32), rest, follow, expression, iod)
 
 
 def _rings(points: Floats, matte: Floats, iod: float) -> tuple[Floats, Floats, Floats]:
@@ -186,29 +173,11 @@ def _evened(reach: Floats) -> Floats:
     return reach
 
 
-def _eyeball(points: Floats, eye: tuple[int, ...], iris: tuple[int, ...]) -> Floats:
-    """Vertices of one eyeball (EYE_VERTICES, 3): the lids' contour, a ring around the iris, its centre."""
-    lids, centre = points[list(eye)], points[iris[0]]
-    radius = IRIS_MARGIN * float(np.linalg.norm(points[list(iris[1:]), :2] - centre[:2], axis=1).mean())
-    # Each vertex of the ring stands on the ray to a vertex of the contour and never beyond it.
-    spokes = lids[:: len(lids) // IRIS_RIM] - centre
-    length = np.maximum(np.linalg.norm(spokes[:, :2], axis=1), 1e-3)
-    rim = centre + spokes * np.minimum(radius / length, 0.85)[:, None]
-    return np.concatenate([lids, rim, centre[None]])
-
-
-def _eyeball_triangles(at: int) -> NDArray[np.int32]:
-    """Triangles of one eyeball whose vertices begin at `at`: the contour to the iris's ring, the ring to the centre."""
-    contour, per = EYE_VERTICES - IRIS_RIM - 1, (EYE_VERTICES - IRIS_RIM - 1) // IRIS_RIM
-    out, centre = [], EYE_VERTICES - 1
-    for i in range(contour):
-        j, inner, after = (i + 1) % contour, contour + i // per, contour + ((i + 1) // per) % IRIS_RIM
-        out.append((i, j, inner))
-        if after != inner:
-            out.append((j, after, inner))
-    for k in range(IRIS_RIM):
-        out.append((contour + k, contour + (k + 1) % IRIS_RIM, centre))
-    return np.array(out, np.int32) + at
+def _eyeball(points: Floats, eye: tuple[int, ...]) -> Floats:
+    """Vertices of one eyeball (EYE_VERTICES, 3): the rim around the lids' contour and the middle."""
+    lids = points[list(eye)]
+    centre = lids.mean(0)
+    return np.concatenate([centre + EYE_MARGIN * (lids - centre), centre[None]])
 
 
 def _bands(oval: list[int], first: int, rings: int) -> NDArray[np.int32]:

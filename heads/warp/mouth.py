@@ -18,18 +18,45 @@ from heads.base import Cue, Floats, Image, Portrait
 from heads.warp import raster
 from heads.warp.transfer import Placed
 
-CHIN = (152, 148, 377, 176, 400)
-"""Landmarks of the chin, which the lower jaw carries."""
+_JAW = mesh.SHAPE["jawOpen"]
+
+PARTING = 0.012
+"""Gap of the lips, in distances between the outer eye corners, from which the mouth's inside begins to show: about 1 mm."""
 
 AROUND = (164, 165, 391, 18, 83, 313, 92, 322, 106, 335)
 """Landmarks of the skin around the lips, where the light on the mouth is read."""
 
-IVORY = np.array([0.98, 0.94, 0.86], np.float32)
-"""Colour of teeth under white light, linear share of full (A1 … A2 of the VITA shade guide, the commonest natural shades)."""
+IVORY = np.array([1.0, 0.96, 0.89], np.float32)
+GUM = np.array([0.72, 0.40, 0.40], np.float32)
+TONGUE = np.array([0.66, 0.34, 0.33], np.float32)
+CAVITY = np.array([0.15, 0.06, 0.06], np.float32)
+"""Colours as shares of the light: teeth (A1 of the VITA shade guide, the commonest natural shade), gums, tongue, throat."""
 
-TONGUE = np.array([0.62, 0.30, 0.28], np.float32)
-CAVITY = np.array([0.16, 0.06, 0.05], np.float32)
-"""Colours of tongue and throat, share of the light."""
+GAPS = np.array([0.0, 0.094, 0.166, 0.249, 0.327, 0.405], np.float32)
+"""Where one tooth ends and the next begins, to either side of the middle, in distances between the outer eye corners: widths
+of 8.5, 6.5, 7.5, 7, 7 mm (S. J. Nelson, "Wheeler's Dental Anatomy", 10th edition, 2015, upper jaw) over 90 mm."""
+
+GAP_WIDTH = 0.007
+"""Half width of the dark line between two teeth, in the same unit."""
+
+CROWN = 0.117
+"""Height of an upper incisor's crown, in the same unit: 10.5 mm (Nelson, 2015)."""
+
+SHOWN = 0.034
+"""How far the upper incisors' edge lies below the line between closed lips, in the same unit: 3 mm of them show when the lips part
+(Vig and Brundo, "The kinetics of anterior tooth display", J. Prosthet. Dent. 39, 1978)."""
+
+LIT_SKIN = 1.3
+"""Brightness of teeth over that of light skin beside them, in photographs (looked at: six clips of people who smile)."""
+
+OVERBITE = 0.022
+"""How far the upper incisors cover the lower ones in a closed bite, in the same unit: 2 mm (Nelson, 2015)."""
+
+CHEEK = 0.45
+"""Distance from the middle, in the same unit, at which the cheek's shadow has taken all light from the teeth."""
+
+SUPERSAMPLE = 3
+"""Teeth are painted this many times finer than the frame and averaged."""
 
 GAIN = (0.4, 2.2)
 """Limits of the colour gain from the driver's mouth to the portrait's light."""
@@ -43,12 +70,12 @@ class Teeth:
     """(V, 3) x right, y down, z away."""
     triangles: NDArray[np.int32]
     """(F, 3)"""
-    lower: NDArray[np.bool_]
-    """(V,) True for what the lower jaw carries."""
-    colour: Floats
-    """(V, 3) share of the light, 0 … 1."""
+    kind: NDArray[np.uint8]
+    """(V,) UPPER, LOWER or TONGUE of `heads.headmodel`; the lower jaw carries all but UPPER."""
     landmarks: Floats
     """(478, 3) of the same head."""
+    jaw: Floats
+    """(3,) how far the lower teeth go when the jaw opens as far as it can."""
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
@@ -56,19 +83,27 @@ class Teeth:
         model = headmodel.HeadModel.from_arrays(arrays)
         wanted = (headmodel.UPPER_TEETH, headmodel.LOWER_TEETH, headmodel.TONGUE)
         used, renumbered = np.unique(model.triangles[np.isin(model.part, wanted)], return_inverse=True)
-        part = model.vertex_part[used]
-        colour = np.where((part == headmodel.TONGUE)[:, None], TONGUE, IVORY)
         corners = renumbered.reshape(-1, 3).astype(np.int32)
-        return cls(model.mean[used], corners, part != headmodel.UPPER_TEETH, colour.astype(np.float32), model.landmark_mean)
+        vertices, kind = model.mean[used].copy(), model.vertex_part[used]
+        lower = kind == headmodel.LOWER_TEETH
+        # In a closed bite the lower incisors' edge stands behind and above the upper ones'.
+        vertices[lower, 1] += vertices[kind == headmodel.UPPER_TEETH, 1].max() - OVERBITE - vertices[lower, 1].min()
+        jaw = model.units[_JAW][used][lower].mean(0)
+        return cls(vertices, corners, kind, model.landmark_mean, jaw)
 
     @classmethod
     def tiny(cls, seed: int) -> Self:
         """Four random triangles behind random landmarks, for tests."""
         rng = np.random.default_rng(seed)
         vertices = rng.normal(size=(12, 3), scale=0.1).astype(np.float32) + np.array([0, 0.6, 0.2], np.float32)
-        lower = np.arange(12) >= 6
+        kind = np.repeat(np.array([headmodel.UPPER_TEETH, headmodel.LOWER_TEETH], np.uint8), 6)
         landmarks = rng.normal(size=(478, 3), scale=0.4).astype(np.float32)
-        return cls(vertices, np.arange(12, dtype=np.int32).reshape(4, 3), lower, np.ones((12, 3), np.float32) * IVORY, landmarks)
+        return cls(vertices, np.arange(12, dtype=np.int32).reshape(4, 3), kind, landmarks, np.array([0, 0.2, 0.1], np.float32))
+
+    @property
+    def edge(self) -> float:
+        """Height y of the upper teeth's edge."""
+        return float(self.vertices[self.kind == headmodel.UPPER_TEETH, 1].max())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,9 +132,10 @@ class Mouth:
         self._iod = mesh.eye_distance(self._points)
         self._own = mesh.mouth_gap(self._points) >= mesh.SHOWS_MOUTH
         self._light = _around(first.image, self._points)
-        self._white = _whites(first.image, self._points)
+        self._white = _white(first.image, self._points)
         widest = max(portraits, key=lambda p: mesh.mouth_gap(p.face.points))
         self._other = None if self._own or mesh.mouth_gap(widest.face.points) < mesh.SHOWS_MOUTH else _view(widest.image, widest.face.points)
+        self._jaw, self._jaw_rest = teeth.jaw * self._iod, float(neutral.expression[_JAW])
         self._teeth, self._rest = teeth, self._placed_teeth(teeth)
 
     def _placed_teeth(self, teeth: Teeth) -> Floats:
@@ -110,7 +146,10 @@ class Mouth:
         middle, model_middle = self._points[[13, 14]].mean(0), over.apply(teeth.landmarks[[13, 14]]).mean(0)
         width = np.linalg.norm(lips[0] - lips[1]) / max(1e-6, float(np.linalg.norm(model_lips[0] - model_lips[1])))
         centred = (placed - model_middle) * np.array([np.clip(width, 0.7, 1.3), 1, 1])
-        return (centred + np.append(middle[:2], model_middle[2])).astype(np.float32)
+        # From the lips' line the edge of the upper teeth is set by what people show, not by how the model closes its mouth.
+        model_edge = (teeth.edge - teeth.landmarks[[13, 14], 1].mean()) * over.scale
+        drop = np.array([0, SHOWN * self._iod - model_edge, 0])
+        return (centred + np.append(middle[:2], model_middle[2]) + drop).astype(np.float32)
 
     def fill(self, patch: Image, lips: Floats, placed: Placed, cue: Cue, origin: tuple[int, int]) -> None:
         """Paint the inside of the mouth into `patch` (h, w, 3), in place.
@@ -125,7 +164,7 @@ class Mouth:
         inner = placed.points[list(mesh.LIPS_INNER), :2] - origin
         low = np.maximum(np.floor(inner.min(0)).astype(int) - 2, 0)
         high = np.minimum(np.ceil(inner.max(0)).astype(int) + 3, (patch.shape[1], patch.shape[0]))
-        if (high - low < 3).any() or mesh.mouth_gap(placed.points) < mesh.SHOWS_MOUTH / 4:
+        if (high - low < 3).any() or mesh.mouth_gap(placed.points) < PARTING:
             return
         box = (int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
         window = np.s_[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
@@ -139,7 +178,9 @@ class Mouth:
         elif self._own:
             return
         else:
-            paint = self._modelled(mask, placed, (box[0] + origin[0], box[1] + origin[1], box[2], box[3]))
+            paint = self._modelled(mask, placed, cue, (box[0] + origin[0], box[1] + origin[1], box[2], box[3]))
+        # A gap of a pixel or so is the landmarks' own uncertainty: it fades in.
+        mask *= np.clip((mesh.mouth_gap(placed.points) - PARTING) / PARTING, 0, 1)
         patch[window] = cv2.blendLinear(paint, np.ascontiguousarray(patch[window]), mask, 1 - mask)
 
     def _seen(self, view: _View, inner: Floats, box: tuple[int, int, int, int]) -> Image:
@@ -155,18 +196,34 @@ class Mouth:
         gain = np.clip(self._light / np.maximum(view.light, 1), *GAIN)
         return np.clip(paint * gain, 0, 255).astype(np.uint8)
 
-    def _modelled(self, mask: Floats, placed: Placed, box: tuple[int, int, int, int]) -> Image:
+    def _modelled(self, mask: Floats, placed: Placed, cue: Cue, box: tuple[int, int, int, int]) -> Image:
         """Teeth and tongue of the 3-D head in the portrait's light, over a dark cavity."""
         vertices = placed.skull.apply(self._rest)
-        chin = list(CHIN)
-        jaw = (placed.points[chin] - placed.skull.apply(self._points[chin])).mean(0)
-        vertices[self._teeth.lower] += jaw
-        drawn = raster.draw(vertices.astype(np.float32), self._teeth.colour, self._teeth.triangles, box, 1.0)
-        base = np.where(drawn == raster.NOTHING, CAVITY, drawn)
-        # Lips shade what lies behind them: the nearer to the opening's edge, the darker.
-        depth = max(1.0, 0.04 * self._iod)
-        shade = np.clip(2 * cv2.GaussianBlur(mask, (0, 0), depth) - 0.6, 0.25, 1)[..., None]
-        return np.clip(cv2.GaussianBlur(base, (0, 0), 0.7) * shade * self._white, 0, 255).astype(np.uint8)
+        opened = max(0.0, float(cue.expression[_JAW] - self._jaw_rest))
+        vertices[self._teeth.kind != headmodel.UPPER_TEETH] += placed.skull.scale * placed.skull.rotation @ (opened * self._jaw)
+        values = np.column_stack([self._teeth.vertices[:, :2], self._teeth.kind]).astype(np.float32)
+        fine = raster.draw(vertices.astype(np.float32), values, self._teeth.triangles, box, float(SUPERSAMPLE))
+        colour = cv2.resize(_painted(fine, self._teeth.edge), box[2:], interpolation=cv2.INTER_AREA)
+        # Lips shade what lies right behind them.
+        depth = max(0.8, 0.012 * self._iod)
+        shade = np.clip(0.35 + 0.75 * cv2.GaussianBlur(mask, (0, 0), depth), 0.4, 1)[..., None]
+        return np.clip(colour * shade * self._white, 0, 255).astype(np.uint8)
+
+
+def _painted(drawn: Floats, edge: float) -> Floats:
+    """Colours (h, w, 3), shares of the light, for pixels that say where on teeth or tongue they lie: x, y, kind."""
+    x, y, kind = np.abs(drawn[..., 0]), drawn[..., 1], np.rint(drawn[..., 2])
+    upper, lower, tongue = (kind == k for k in (headmodel.UPPER_TEETH, headmodel.LOWER_TEETH, headmodel.TONGUE))
+    gap = np.abs(x[..., None] - GAPS).min(-1)
+    # Lower incisors are about two thirds as wide as upper ones (Nelson, 2015).
+    gap = np.where(lower, np.abs(x[..., None] - GAPS * 0.66).min(-1), gap)
+    line = 1 - 0.18 * np.exp(-((gap / GAP_WIDTH) ** 2))
+    gum = np.clip((edge - CROWN - y + 0.25 * gap) / 0.012, 0, 1)[..., None]
+    tooth = IVORY * (line * np.where(lower, 0.86, 1.0))[..., None]
+    tooth = np.where(upper[..., None], (1 - gum) * tooth + gum * GUM, tooth)
+    shadow = np.clip(1 - (x / CHEEK) ** 2, 0.12, 1)[..., None]
+    colour = np.where((upper | lower)[..., None], tooth * shadow, np.where(tongue[..., None], TONGUE * 0.75, CAVITY))
+    return np.asarray(colour, np.float32)
 
 
 def _view(image: Image, points: Floats) -> _View:
@@ -181,15 +238,18 @@ def _around(image: Image, points: Floats) -> Floats:
     return np.asarray(np.median(np.concatenate(patches), axis=0), np.float32)
 
 
-def _whites(image: Image, points: Floats) -> Floats:
-    """(3,) 0 … 255: the light in the portrait, read from the whites of the eyes, half desaturated."""
+def _white(image: Image, points: Floats) -> Floats:
+    """(3,) 0 … 255: how something white looks in the portrait's light.
+
+    The whites of the eyes say so, but lids shade them; skin in full light is nearly as bright on light faces and darker than
+    teeth on dark ones. The brighter of both counts.
+    """
     mask = np.zeros(image.shape[:2], np.uint8)
     for eye in (mesh.RIGHT_EYE, mesh.LEFT_EYE):
         cv2.fillPoly(mask, [points[list(eye), :2].astype(np.int32)], 1)
-    pixels = image[mask > 0].astype(np.float32)
-    if not len(pixels):
-        return np.full(3, 160, np.float32)
-    brightness = pixels.mean(1)
-    colour = pixels[brightness >= np.percentile(brightness, 75)].mean(0)
-    colour = 0.5 * colour + 0.5 * colour.mean()
-    return np.asarray(np.clip(colour, 70, 235), np.float32)
+    eyes, skin = image[mask > 0].astype(np.float32), _around(image, points)
+    bright = np.percentile(eyes, 90, axis=0) if len(eyes) else skin
+    level = max(float(bright.mean()), LIT_SKIN * float(skin.mean()))
+    # Half of the light's tint: eyes and skin are not neutral themselves.
+    tint = 0.5 + 0.5 * bright / max(float(bright.mean()), 1.0)
+    return np.asarray(np.clip(level * tint, 60, 250), np.float32)

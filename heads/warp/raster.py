@@ -56,7 +56,7 @@ def backward(drawn: Floats, box: tuple[int, int, int, int]) -> tuple[Floats, Flo
 
     Returns:
         across, down: (H, W) float32 index coordinates of the source pixel (a pixel's centre is a whole number); the identity
-        where nothing was drawn. inside: (H, W) float32 0 … 1, the third number drawn, 0 where nothing was.
+        where nothing was drawn. inside: (H, W) float32, the third number drawn, 0 where nothing was.
     """
     x, y, w, h = box
     small_h, small_w = drawn.shape[:2]

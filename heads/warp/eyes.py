@@ -1,0 +1,190 @@
+"""Eyes that look elsewhere: an eyeball's white without its iris, and the iris by itself, laid together anew under the lids.
+
+A gaze cannot be made by stretching: what an iris leaves free was never seen. The white is filled in from what is seen of it,
+the parts of the iris that lids hide from what is seen at the same distance from its centre.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from heads import mesh
+from heads.base import Floats, Image
+from heads.warp.layers import spread
+from heads.warp.transfer import Placed
+
+EYES = ((mesh.RIGHT_EYE, mesh.RIGHT_IRIS), (mesh.LEFT_EYE, mesh.LEFT_IRIS))
+"""Lid contour and iris of each eye."""
+
+CLOSED = 0.13
+"""Height over width of an opening below which a portrait's eye is closed and shows neither white nor iris."""
+
+LIMBUS = 1.12
+"""Radius, in radii of the tracked iris, within which pixels are not white: the dark ring around an iris is soft."""
+
+GAZE_LIMIT = 0.14
+"""Farthest that an iris goes to any side, in distances between the outer eye corners: a little more than its own diameter (an
+iris is 11.7 mm wide, the corners stand 90 mm apart: Farkas, "Anthropometry of the Head and Face", 1994)."""
+
+LOOKING = (0.006, 0.02)
+"""Movement of the iris, in the same unit, between which the portrait's own eye fades into the eye laid together anew."""
+
+WIDER = (1.04, 1.15)
+"""Opening over the portrait's own, between which the same happens: white appears that was behind the lid."""
+
+LID_SHADOW = 0.3
+"""Share of the light that the upper lid takes from what lies right under it."""
+
+SOFT_EDGE = 0.7
+"""Pixels by which the edge between lid and eyeball is softened: as soft as a lens draws it."""
+
+PALE = 0.6
+"""Share by which the colour of what is seen of the white is drawn towards grey: the corners of an eye are pink, its middle is not."""
+
+PROFILE = 12
+"""Steps of the iris's colour from its centre to its rim."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ball:
+    """One eye of the portrait taken apart; pictures cover the same box."""
+
+    origin: tuple[int, int]
+    """(x, y) pixels of the box in the portrait."""
+    white: Image
+    """(h, w, 3) uint8"""
+    iris: Image
+    """(h, w, 3) uint8"""
+    cover: Floats
+    """(h, w) 0 … 1: where the iris is."""
+    centre: Floats
+    """(3,) pixels: the iris's centre in the portrait."""
+    opening: float
+    """Height of the opening, pixels."""
+
+
+class Eyes:
+    """Paints the gaze of one portrait, frame by frame.
+
+    Args:
+        image: (H, W, 3) uint8, the portrait.
+        points: (478, 3) float32, its landmarks, pixels.
+    """
+
+    def __init__(self, image: Image, points: Floats) -> None:
+        self._iod = mesh.eye_distance(points)
+        self._balls = [_taken_apart(image, points, eye, iris) for eye, iris in EYES]
+
+    def paint(self, patch: Image, openings: Floats, placed: Placed, origin: tuple[int, int]) -> None:
+        """Lay the eyes together anew where they look elsewhere or open wider than in the portrait, in place.
+
+        Args:
+            patch: (h, w, 3) uint8, the frame's pixels of a box, the portrait's own eyes moved with the skull.
+            openings: (h, w) float32 0 … 1, 1 between the lids.
+            placed: the face in this frame.
+            origin: (x, y) of the box in the frame.
+        """
+        for ball, (eye, iris) in zip(self._balls, EYES, strict=True):
+            if ball is None:
+                continue
+            still = placed.skull.apply(ball.centre[None])[0]
+            gaze = np.clip((placed.points[iris[0]] - still)[:2], -GAZE_LIMIT * self._iod, GAZE_LIMIT * self._iod)
+            looking = _ramp(float(np.linalg.norm(gaze)) / self._iod, *LOOKING)
+            wider = _ramp(_opening(placed.points, eye) / max(ball.opening * float(placed.skull.scale), 1e-3), *WIDER)
+            share = max(looking, wider)
+            lids = placed.points[list(eye), :2] - origin
+            low = np.maximum(np.floor(lids.min(0)).astype(int) - 2, 0)
+            high = np.minimum(np.ceil(lids.max(0)).astype(int) + 3, (patch.shape[1], patch.shape[0]))
+            if share == 0 or (high - low < 3).any():
+                continue
+            window = np.s_[low[1] : high[1], low[0] : high[0]]
+            opening = cv2.GaussianBlur(openings[window], (0, 0), SOFT_EDGE)
+            mask = opening * np.float32(share)
+            if mask.any():
+                eyeball = self._eyeball(ball, placed, still, gaze, opening, (low + origin).astype(np.float64))
+                patch[window] = cv2.blendLinear(eyeball, np.ascontiguousarray(patch[window]), mask, 1 - mask)
+
+    def _eyeball(self, ball: _Ball, placed: Placed, still: Floats, gaze: Floats, opening: Floats, corner: Floats) -> Image:
+        """White and iris (h, w, 3) of a window whose upper left pixel is `corner` in the frame."""
+        height, width = opening.shape
+        turn = np.linalg.inv(float(placed.skull.scale) * placed.skull.rotation[:2, :2])
+
+        def moved(picture: Image | Floats, shift: Floats) -> Image | Floats:
+            # Frame pixel to box pixel: the skull's turn in the plane about the eye's centre, undone.
+            start = turn @ (corner + 0.5 - still[:2] - shift) + ball.centre[:2] - ball.origin - 0.5
+            back = np.column_stack([turn, start])
+            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            return cv2.warpAffine(picture, back, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+        white, iris = moved(ball.white, np.zeros(2)), moved(ball.iris, gaze)
+        cover = np.asarray(moved(ball.cover, gaze), np.float32)
+        eyeball = cv2.blendLinear(iris, white, cover, 1 - cover)
+        # Light falls from above: the lid shades what lies under it. The shifted opening is what the lid leaves free.
+        depth = max(1.0, 0.03 * self._iod)
+        free = cv2.GaussianBlur(cv2.warpAffine(opening, np.array([[1, 0, 0], [0, 1, depth]]), (width, height)), (0, 0), depth * 0.6)
+        shade = (1 - LID_SHADOW) + LID_SHADOW * free
+        return np.rint(eyeball * shade[..., None]).astype(np.uint8)
+
+
+def _ramp(value: float, low: float, high: float) -> float:
+    return float(np.clip((value - low) / (high - low), 0, 1))
+
+
+def _opening(points: Floats, eye: tuple[int, ...]) -> float:
+    """Height of a lid contour: lower lid's middle to upper lid's middle."""
+    return float(np.linalg.norm(points[eye[4], :2] - points[eye[12], :2]))
+
+
+def _taken_apart(image: Image, points: Floats, eye: tuple[int, ...], iris: tuple[int, ...]) -> _Ball | None:
+    """One eye of the portrait, or None when it is closed or too small to have a white."""
+    lids, centre = points[list(eye), :2], points[iris[0]]
+    width = float(np.linalg.norm(lids[0] - lids[8]))
+    radius = float(np.linalg.norm(points[list(iris[1:]), :2] - centre[:2], axis=1).mean())
+    if _opening(points, eye) < CLOSED * width or radius < 1.5:
+        return None
+    margin = round(0.7 * width) + 2
+    low = np.maximum(np.floor(lids.min(0)).astype(int) - margin, 0)
+    high = np.minimum(np.ceil(lids.max(0)).astype(int) + margin, image.shape[1::-1])
+    box = image[low[1] : high[1], low[0] : high[0]].astype(np.float32)
+    # Lashes and the lids' shadow lie along the contour: what counts as seen keeps away from it.
+    polygon = np.zeros(box.shape[:2], np.uint8)
+    cv2.fillPoly(polygon, [np.rint((lids - low - 0.5) * 16).astype(np.int32)], 1, shift=4)
+    inset = max(1, round(0.05 * width))
+    seen = cv2.erode(polygon, np.ones((2 * inset + 1, 1), np.uint8), borderValue=0).astype(bool)
+    y, x = np.mgrid[: box.shape[0], : box.shape[1]].astype(np.float32)
+    distance = np.hypot(x + 0.5 + low[0] - centre[0], y + 0.5 + low[1] - centre[1]) / radius
+    white = _white(box, seen & (distance > LIMBUS), radius)
+    disc = _iris(box, seen, distance)
+    cover = np.clip((LIMBUS - distance) / (LIMBUS - 0.94), 0, 1).astype(np.float32)
+    return _Ball((int(low[0]), int(low[1])), white, disc, cover, centre.astype(np.float32), _opening(points, eye))
+
+
+def _white(box: Floats, seen: np.ndarray, radius: float) -> Image:
+    """The white of the eye over the whole box, from the brighter half of what is seen of it."""
+    brightness = box.mean(-1)
+    level = float(np.median(brightness))
+    if seen.sum() < 4:
+        # Nothing of it is seen: a grey a little brighter than the skin around.
+        return np.full(box.shape, min(235.0, 1.1 * level), np.uint8)
+    weight = (seen & (brightness >= np.median(brightness[seen]))).astype(np.float32)
+    white = spread(box, weight, max(1, round(0.5 * radius)))
+    grey = white.mean(-1, keepdims=True)
+    # Little of it may be seen, and that in the corners' shade: a white is no darker than the skin around it.
+    lift = max(1.0, level / max(float(grey[seen].mean()), 1.0))
+    return np.clip(np.rint(lift * ((1 - PALE) * white + PALE * grey)), 0, 245).astype(np.uint8)
+
+
+def _iris(box: Floats, seen: np.ndarray, distance: Floats) -> Image:
+    """The iris with the parts that lids hide filled in from its mean colour at the same distance from the centre."""
+    step = np.clip((distance / LIMBUS * PROFILE).astype(int), 0, PROFILE - 1)
+    colours = np.empty((PROFILE, 3), np.float32)
+    last = np.full(3, 40, np.float32)
+    for ring in range(PROFILE):
+        pixels = box[seen & (step == ring) & (distance <= LIMBUS)]
+        last = colours[ring] = pixels.mean(0) if len(pixels) else last
+    smooth = cv2.GaussianBlur(colours[step], (0, 0), 1.0)
+    own = cv2.GaussianBlur((seen & (distance <= LIMBUS)).astype(np.float32), (0, 0), 1.0)[..., None] * seen[..., None]
+    return np.clip(np.rint(own * box + (1 - own) * smooth), 0, 255).astype(np.uint8)
