@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import MISSING, dataclass, field, fields
 from fractions import Fraction
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TextIO, TypeVar, cast, get_args
 
@@ -361,7 +360,7 @@ def _gestures(_chosen: argparse.Namespace, _interrupt: Interrupt) -> int:
 def _doctor(chosen: argparse.Namespace, _interrupt: Interrupt) -> int:
     from gioconda import doctor
 
-    findings = doctor.examine(Path.cwd())
+    findings = doctor.examine()
     text = json.dumps(findings.facts, indent=2, ensure_ascii=False) if chosen.json else "\n".join(doctor.lines(findings))
     _say(text, sys.stdout)
     return 0 if findings.works else 1
