@@ -31,6 +31,9 @@ NEAR = Fraction(1, 1000)
 SAME_RATE = Fraction(1, 1000)
 """Relative difference below which the average and the nominal frame rate are the same one, measured twice."""
 
+ROUNDED = Fraction(1, 100_000)
+"""Relative difference from a whole rate, or from a whole rate · 1000/1001, that is the container's rounding."""
+
 MAX_TICKS = 2**31 - 1
 """Ticks per second that an MP4 track can count (ISO/IEC 14496-12, 8.4.2: 32 bits)."""
 
@@ -122,7 +125,10 @@ class Film:
             upright = Upright(first, self.aspect, max_side)
             self.size = upright.size
             self.rate = _rate(stream)
-            self.seconds = _promised(container, stream, self.origin)
+            self._promised = _promised(container, stream, self.origin)
+            """Seconds that the file says its picture lasts, or None: what is missing of them is reported."""
+            estimate = container.duration / 1e6 if container.duration else None
+            self.seconds = self._promised or estimate
             frames = stream.frames or (round(self.seconds * self.rate) if self.seconds else 0)
         self.count = frames or None
         self._spare = [upright]
@@ -220,11 +226,12 @@ class Film:
 
     def _check_end(self, reached: Fraction, end: Fraction | None) -> None:
         """Raise where the file promises more than it holds, and more was asked for."""
-        wanted = self.seconds if end is None else min(float(end), self.seconds or 0)
-        if wanted and wanted - float(reached) > SHORTFALL:
+        promised = self._promised or 0.0
+        wanted = promised if end is None else min(float(end), promised)
+        if wanted - float(reached) > SHORTFALL:
             readable = math.floor(float(reached) * 10) / 10
             raise DrivingError(
-                f"{self.path.name} ends at {readable:.1f} s of {self.seconds:.1f} s: the rest is missing or damaged.",
+                f"{self.path.name} ends at {readable:.1f} s of {promised:.1f} s: the rest is missing or damaged.",
                 "A complete clip is needed.",
                 f"Copy or download it again, or use --end {readable:.1f} to use the readable part.",
             )
@@ -262,11 +269,14 @@ class _Times:
 def _rate(stream: av.VideoStream) -> Fraction:
     """Frames per second on average; the nominal rate where the two differ by rounding alone."""
     average, nominal = stream.average_rate, stream.guessed_rate
-    if not average:
-        return nominal or FALLBACK_RATE
-    if nominal and abs(nominal / average - 1) < SAME_RATE:
-        return nominal
-    return average
+    rate = average or nominal or FALLBACK_RATE
+    if nominal and abs(nominal / rate - 1) < SAME_RATE:
+        rate = nominal
+    # Matroska keeps whole nanoseconds a frame, which FFmpeg reads back as 19001/317 where 60000/1001 was meant.
+    for standard in (Fraction(round(rate)), Fraction(round(rate * 1001 / 1000) * 1000, 1001)):
+        if abs(standard / rate - 1) < ROUNDED:
+            return standard
+    return rate
 
 
 def _clock(base: Fraction, rate: Fraction) -> tuple[Fraction, bool]:
