@@ -121,7 +121,7 @@ def _played(gesture: Gesture, t: np.ndarray[tuple[int], np.dtype[np.float64]], l
     whole = gesture.loops or gesture.name == "speak"
     parts = 1 if whole else max(1, round(length / (1.5 * gesture.seconds)))
     for k in range(parts):
-        script(stage.part(k * length / parts, (k + 1) * length / parts, stage.rng))
+        script(stage.part(k * length / parts, (k + 1) * length / parts))
     live(stage, TALKING if gesture.name == "speak" else 1.0)
     stage.finish()
     return stage

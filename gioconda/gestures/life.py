@@ -23,12 +23,18 @@ FIXATION = (0.5, 2.2)
 DRIFT = (2.2, 1.4)
 """Degrees across and down within which these points lie: eyes and mouth of somebody at two metres."""
 
-SWAY = (0.06, 0.45)
+SWAY = (0.06, 0.8)
 """Hertz: the band in which a held head sways."""
 SWAY_TURN = (0.8, 0.5, 0.45)
 """Degrees, root mean square: yaw, pitch, roll."""
 SWAY_SHIFT = (0.006, 0.003, 0.006)
 """The same in distances between the outer eye corners: x, y, z."""
+
+PULSE = (0.95, 1.3)
+"""Hertz: the heart, whose beat nods the head a little (G. Balakrishnan et al., "Detecting pulse from head motions in video",
+CVPR 2013)."""
+PULSE_TURN = 0.05
+"""Degrees, root mean square; never seen, but it leaves no moment in which a head stands as if held."""
 
 PLAY = (0.08, 0.35)
 """Hertz: the band in which the small muscles of a resting face change their tone."""
@@ -42,9 +48,11 @@ def live(stage: Stage, rate: float = 1.0) -> None:
         rate: how often blinks come, 1 at rest; talking people blink half as often again.
     """
     t, length, rng = stage.t, stage.length, stage.rng
+    calm = min(1.0, length / BREATH)  # what must come back sooner goes less far
     for axis in range(3):
-        stage.turn[:, axis] += SWAY_TURN[axis] * curves.waves(t, length, *SWAY, rng)
-        stage.shift[:, axis] += SWAY_SHIFT[axis] * curves.waves(t, length, *SWAY, rng)
+        stage.turn[:, axis] += calm * SWAY_TURN[axis] * curves.waves(t, length, *SWAY, rng)
+        stage.shift[:, axis] += calm * SWAY_SHIFT[axis] * curves.waves(t, length, *SWAY, rng)
+    stage.head(curves.waves(t, length, *PULSE, rng), pitch=calm * PULSE_TURN, yaw=0.5 * calm * PULSE_TURN)
     _breathe(stage)
     _fixate(stage)
     _play(stage)
@@ -54,7 +62,7 @@ def live(stage: Stage, rate: float = 1.0) -> None:
 
 def _breathe(stage: Stage) -> None:
     """The chest lifts head and shoulders, the head tips back a little, nostrils widen."""
-    air = curves.breath(stage.t, stage.length, BREATH)
+    air = min(1.0, stage.length / BREATH) * curves.breath(stage.t, stage.length, BREATH)
     stage.head(air, pitch=-0.55)
     stage.shift += np.outer(air, (0, -0.010, -0.004))
     stage.add(air, noseSneer=0.03, jawOpen=0.008)

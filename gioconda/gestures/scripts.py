@@ -15,13 +15,14 @@ Script = Callable[[Stage], None]
 
 def idle(stage: Stage) -> None:
     """Nothing on purpose: a glance now and then; the rest is `life.live`."""
-    at = float(stage.rng.uniform(2.2, 3.2))
+    at, keys = float(stage.rng.uniform(2.2, 3.2)), []
     while at < stage.length - 2.2:
         side = float(stage.rng.choice([-1, 1]))
         across, down = side * float(stage.rng.uniform(4, 8)), float(stage.rng.uniform(-1.5, 4))
         hold = float(stage.rng.uniform(0.6, 1.2))
-        stage.glances([(at, across, down), (at + hold, 0, 0)], head=0.3)
+        keys += [(at, across, down), (at + hold, 0.0, 0.0)]
         at += hold + float(stage.rng.uniform(3.5, 6))
+    stage.glances(keys, head=0.3)
 
 
 def _smile(t: Array, start: float, hold: float, stage: Stage, size: float = 1.0, teeth: float = 1.0) -> None:
@@ -171,7 +172,7 @@ def living(stage: Stage) -> None:
         act, seconds = acts[turn % len(acts)], float(rng.uniform(2.9, 3.9))
         if at + seconds > stage.length - 0.6:
             return
-        act(stage.part(at, at + seconds, rng))
+        act(stage.part(at, at + seconds))
         at, turn = at + seconds + float(rng.uniform(0.1, 0.9)), turn + 1
 
 

@@ -16,12 +16,12 @@ from gioconda.gestures.curves import Array, hump
 from gioconda.gestures.stage import Stage
 
 VOWELS = {
-    "a": {"jawOpen": 0.40, "mouthLowerDown": 0.22, "mouthUpperUp": 0.10},
-    "e": {"jawOpen": 0.24, "mouthStretch": 0.18, "mouthSmile": 0.14, "mouthLowerDown": 0.26, "mouthUpperUp": 0.16},
-    "i": {"jawOpen": 0.12, "mouthSmile": 0.26, "mouthStretch": 0.20, "mouthLowerDown": 0.26, "mouthUpperUp": 0.18},
-    "o": {"jawOpen": 0.27, "mouthFunnel": 0.45, "mouthPucker": 0.20},
-    "u": {"jawOpen": 0.10, "mouthPucker": 0.62, "mouthFunnel": 0.22},
-    "@": {"jawOpen": 0.18, "mouthLowerDown": 0.16, "mouthUpperUp": 0.06},
+    "a": {"jawOpen": 0.62, "mouthLowerDown": 0.22, "mouthUpperUp": 0.10},
+    "e": {"jawOpen": 0.38, "mouthStretch": 0.18, "mouthSmile": 0.14, "mouthLowerDown": 0.26, "mouthUpperUp": 0.16},
+    "i": {"jawOpen": 0.20, "mouthSmile": 0.26, "mouthStretch": 0.20, "mouthLowerDown": 0.26, "mouthUpperUp": 0.18},
+    "o": {"jawOpen": 0.42, "mouthFunnel": 0.45, "mouthPucker": 0.20},
+    "u": {"jawOpen": 0.16, "mouthPucker": 0.62, "mouthFunnel": 0.22},
+    "@": {"jawOpen": 0.28, "mouthLowerDown": 0.16, "mouthUpperUp": 0.06},
 }
 """Vowel to blendshapes; @ is the unstressed one."""
 
@@ -31,13 +31,13 @@ CONSONANTS = {
     "f": {"jawOpen": 0.06, "mouthClose": 0.02, "mouthRollLower": 0.32, "mouthUpperUp": 0.20, "mouthShrugLower": 0.10},
     "s": {"jawOpen": 0.04, "mouthStretch": 0.18, "mouthLowerDown": 0.20, "mouthUpperUp": 0.08},
     "w": {"jawOpen": 0.05, "mouthPucker": 0.72, "mouthFunnel": 0.10},
-    "l": {"jawOpen": 0.16, "mouthLowerDown": 0.18, "mouthUpperUp": 0.06},
+    "l": {"jawOpen": 0.14, "mouthLowerDown": 0.18, "mouthUpperUp": 0.06},
     "d": {"jawOpen": 0.08, "mouthLowerDown": 0.16, "mouthStretch": 0.06},
 }
 """Consonant to blendshapes; m and b close the lips, f lays the lower lip to the teeth."""
 
 CONSONANT_WIDTH = 0.045
-VOWEL_WIDTH = 0.075
+VOWEL_WIDTH = 0.06
 """Seconds: standard deviation of the dominance of a sound."""
 SILENCE = 0.012
 """Dominance of the closed mouth while nothing is said."""
@@ -69,7 +69,7 @@ class Syllable:
 def syllables(length: float, rng: np.random.Generator, begin: float = 0.45) -> list[Syllable]:
     """Phrases of three to eight syllables with pauses between them, from `begin` to a little before `length`, seconds."""
     result: list[Syllable] = []
-    at, end = begin, length - 0.55
+    at, end = begin, length - 1.0
     while at + 3 * SYLLABLE < end:
         count = min(int(rng.integers(4, 9)), int((end - at) / SYLLABLE))
         accent = int(rng.integers(0, max(1, count - 1)))
@@ -97,25 +97,27 @@ def pauses(spoken: list[Syllable]) -> list[float]:
 def say(stage: Stage, spoken: list[Syllable]) -> None:
     """Add the mouth of these syllables, and the brows and nods that stress them."""
     _mouth(stage, spoken)
-    t, rng = stage.t, stage.rng
+    rng = stage.rng
     side = 1.0
     for one in spoken:
         if one.stress < 0.5:
             continue
         # Brows rise before the voice does (C. Cavé et al., "About the relationship between eyebrow movements and F0
         # variations", ICSLP 1996), the head falls with it (K. G. Munhall et al., Psychol. Sci. 15(2), 2004).
-        accent = hump(t, one.nucleus - 0.24, 0.2, 0.02, 0.4) * one.stress
-        stage.head(accent, pitch=float(rng.uniform(1.1, 2.2)), yaw=side * float(rng.uniform(0.2, 1.2)), roll=0.5 * side)
+        here = stage.part(one.nucleus - 0.4, one.nucleus + 0.8)
+        accent = hump(here.t, 0.16, 0.2, 0.02, 0.4) * one.stress
+        here.head(accent, pitch=float(rng.uniform(1.1, 2.2)), yaw=side * float(rng.uniform(0.2, 1.2)), roll=0.5 * side)
         side *= -1
         if one.stress == 1:
-            brows = hump(t, one.nucleus - 0.3, 0.22, 0.12, 0.5)
-            stage.add(brows, browInnerUp=0.26, browOuterUpLeft=0.26, browOuterUpRight=0.18, eyeWide=0.10)
+            brows = hump(here.t, 0.1, 0.22, 0.12, 0.5)
+            here.add(brows, browInnerUp=0.26, browOuterUpLeft=0.26, browOuterUpRight=0.18, eyeWide=0.10)
         else:
-            stage.add(accent, browInnerUp=0.10, cheekSquint=0.06)
+            here.add(accent, browInnerUp=0.10, cheekSquint=0.06)
     for again in pauses(spoken):
-        air = hump(t, again - 0.36, 0.22, 0.0, 0.2)
-        stage.head(air, pitch=-0.9)
-        stage.add(air, jawOpen=0.05, noseSneer=0.04)
+        here = stage.part(again - 0.4, again + 0.1)
+        air = hump(here.t, 0.04, 0.22, 0.0, 0.2)
+        here.head(air, pitch=-0.9)
+        here.add(air, jawOpen=0.05, noseSneer=0.04)
 
 
 def _mouth(stage: Stage, spoken: list[Syllable]) -> None:

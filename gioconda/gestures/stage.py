@@ -54,11 +54,11 @@ class Stage:
         self.busy: list[tuple[float, float]] = []
         """Seconds of the whole performance in which lids are moved on purpose: no chance blink falls there."""
 
-    def part(self, first: float, last: float, rng: np.random.Generator) -> Stage:
+    def part(self, first: float, last: float) -> Stage:
         """A stretch of this stage, in seconds of its own; what is added there is added here."""
         low, high = np.searchsorted(self.t, (first, last))
         other = Stage.__new__(Stage)
-        other.t, other.length, other.rng = self.t[low:high] - first, last - first, rng
+        other.t, other.length, other.rng = self.t[low:high] - first, last - first, self.rng
         other.weights, other.turn = self.weights[low:high], self.turn[low:high]
         other.shift, other.gaze = self.shift[low:high], self.gaze[low:high]
         other.origin, other.busy = self.origin + first, self.busy
@@ -76,11 +76,11 @@ class Stage:
 
     def blink(self, start: float, closed: float = curves.BLINK_CLOSED) -> None:
         """A blink of both eyes, the left one a little behind, with what moves along around them."""
-        t = self.t
-        self.add(curves.blink(t, start, closed), eyeBlinkRight=1)
-        self.add(curves.blink(t, start + 0.006, closed), eyeBlinkLeft=1)
-        around = curves.hump(t, start - 0.02, 0.1, closed, 0.3)
-        self.add(around, browDown=0.06, cheekSquint=0.05)
+        # Only the stretch in which something moves is worked on: an hour holds a thousand blinks.
+        here = self.part(start - 0.1, start + closed + 0.9)
+        here.add(curves.blink(here.t, 0.1, closed), eyeBlinkRight=1)
+        here.add(curves.blink(here.t, 0.106, closed), eyeBlinkLeft=1)
+        here.add(curves.hump(here.t, 0.08, 0.1, closed, 0.3), browDown=0.06, cheekSquint=0.05)
         self.keep_lids(start, start + curves.BLINK + closed)
 
     def keep_lids(self, first: float, last: float) -> None:
