@@ -37,7 +37,7 @@ def ahead(source: Iterator[T], depth: int = 3) -> Iterator[T]:
             for item in source:
                 if not put((item, None, False)):
                     break
-        except BaseException as error:  # handed over to the consumer, whatever it is
+        except BaseException as error:  # noqa: BLE001 - handed over to the consumer, whatever it is
             failure = error
         finally:
             close = getattr(source, "close", None)

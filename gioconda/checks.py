@@ -33,8 +33,14 @@ def check_job(job: Job) -> None:
         raise SettingError("No portrait was given.", "One or more pictures of one person are needed.", "Name a picture.")
     given = [name for name in ("driving", "motion", "gesture") if getattr(job, name) is not None]
     if len(given) != 1:
-        found = "None of driving clip, motion file and gesture was given." if not given else f"{' and '.join(given).capitalize()} were given together."
-        raise SettingError(found, "Exactly one of them says how the portrait moves.", "Give --driving CLIP, --motion FILE or --gesture NAME.")
+        found = (
+            "None of driving clip, motion file and gesture was given."
+            if not given
+            else f"{' and '.join(given).capitalize()} were given together."
+        )
+        raise SettingError(
+            found, "Exactly one of them says how the portrait moves.", "Give --driving CLIP, --motion FILE or --gesture NAME."
+        )
     check_settings(job)
     _check_output(job)
 
@@ -48,18 +54,30 @@ def check_settings(job: Job) -> None:
     for name, (low, high) in RANGES.items():
         value = getattr(job, name)
         if not low <= value <= high:
-            raise SettingError(f"{_flag(name)} is {value}.", f"It goes from {low:g} to {high:g}.", "Choose a value in that range.")
+            raise SettingError(
+                f"{_flag(name)} is {value}.", f"It goes from {low:g} to {high:g}.", "Choose a value in that range."
+            )
     for name, choices in (("motion_mode", ("relative", "absolute")), ("mouth", ("auto", "portraits", "driving"))):
         if getattr(job, name) not in choices:
-            raise SettingError(f"{_flag(name)} is {getattr(job, name)!r}.", f"It is one of {', '.join(choices)}.", "Choose one of them.")
+            raise SettingError(
+                f"{_flag(name)} is {getattr(job, name)!r}.", f"It is one of {', '.join(choices)}.", "Choose one of them."
+            )
     for name in ("start", "end", "neutral"):
         value = getattr(job, name)
         if value is not None and not math.isfinite(value):
             raise SettingError(f"{_flag(name)} is {value}.", "It is a time in seconds.", "Give a number of seconds.")
     if job.start < 0 or (job.end is not None and job.end <= job.start):
-        raise SettingError(f"The part from {job.start} s to {job.end} s holds nothing.", "--end must lie behind --start, and --start at 0 or later.", "Change them.")
+        raise SettingError(
+            f"The part from {job.start} s to {job.end} s holds nothing.",
+            "--end must lie behind --start, and --start at 0 or later.",
+            "Change them.",
+        )
     if job.fps is not None and not 1 <= job.fps <= FASTEST:
-        raise SettingError(f"--fps is {job.fps}.", f"It goes from 1 to {FASTEST}; fractions such as 30000/1001 are fine.", "Choose another rate.")
+        raise SettingError(
+            f"--fps is {job.fps}.",
+            f"It goes from 1 to {FASTEST}; fractions such as 30000/1001 are fine.",
+            "Choose another rate.",
+        )
     if job.face is not None and job.face < 1:
         raise SettingError(f"--face is {job.face}.", "Faces are counted from 1, the largest.", "Choose 1 or more.")
     if job.neutral is not None and job.neutral < 0:
@@ -71,12 +89,16 @@ def _check_output(job: Job) -> None:
 
     output = Path(job.output)
     if output.suffix.lower() != ".mp4":
-        raise OutputError(f"The output {output.name} does not end in .mp4.", "The result is an MP4.", f"Name it {output.stem}.mp4.")
+        raise OutputError(
+            f"The output {output.name} does not end in .mp4.", "The result is an MP4.", f"Name it {output.stem}.mp4."
+        )
     inputs = [*job.portraits, *(p for p in (job.driving, job.motion) if p is not None)]
     places = [output, *([reel_path(output)] if job.compare else []), *([Path(job.report)] if job.report is not None else [])]
     for place in places:
-        if any(os.path.exists(given) and place.exists() and os.path.samefile(given, place) for given in inputs):
-            raise OutputError(f"{place} is one of the inputs.", "A result never replaces what it is made from.", "Choose another name.")
+        if place.exists() and any(Path(given).exists() and place.samefile(given) for given in inputs):
+            raise OutputError(
+                f"{place} is one of the inputs.", "A result never replaces what it is made from.", "Choose another name."
+            )
         check_place(place, overwrite=job.overwrite)
 
 
@@ -90,11 +112,17 @@ def check_place(place: Path, *, overwrite: bool) -> None:
     if place.is_dir():
         raise OutputError(f"{place} is a folder.", "A file's name is needed.", f"Write {place / 'result.mp4'}, for instance.")
     if place.exists() and not overwrite:
-        raise OutputError(f"{place} exists already.", "Nothing is replaced unless you say so.", "Choose another name or add --overwrite.")
+        raise OutputError(
+            f"{place} exists already.", "Nothing is replaced unless you say so.", "Choose another name or add --overwrite."
+        )
     if not folder.is_dir():
-        raise OutputError(f"The folder {folder} does not exist.", "The result needs a folder to go to.", f"Make it first: mkdir -p {folder}")
+        raise OutputError(
+            f"The folder {folder} does not exist.", "The result needs a folder to go to.", f"Make it first: mkdir -p {folder}"
+        )
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"The folder {folder} cannot be written to.", "Permission to write there is needed.", "Choose another place.")
+        raise OutputError(
+            f"The folder {folder} cannot be written to.", "Permission to write there is needed.", "Choose another place."
+        )
 
 
 def _flag(name: str) -> str:

@@ -47,6 +47,7 @@ class Spool:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """(T, 478, 3)."""
         return (self._rows, POINTS, 3)
 
     def __len__(self) -> int:
@@ -81,6 +82,7 @@ class Between:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """(T, 478, 3)."""
         return (len(self.left), POINTS, 3)
 
     def __len__(self) -> int:
@@ -92,7 +94,11 @@ class Between:
     def __getitem__(self, index: slice) -> Floats: ...
     def __getitem__(self, index: int | slice) -> Floats:
         if isinstance(index, slice):
-            return np.stack([self[i] for i in range(*index.indices(len(self)))]) if len(self) else np.empty((0, POINTS, 3), np.float32)
+            return (
+                np.stack([self[i] for i in range(*index.indices(len(self)))])
+                if len(self)
+                else np.empty((0, POINTS, 3), np.float32)
+            )
         first, share = int(self.left[index]), self.weight[index]
         pair = self.rows[first : first + 2]
         return np.asarray(pair[0] if share == 0 else (1 - share) * pair[0] + share * pair[1], np.float32)
@@ -204,7 +210,9 @@ def load(path: Path) -> Motion:
             shape = file.get_slice("points").get_shape()
             if not 0 < shape[0] <= MAX_FRAMES:
                 raise broken(f"holds {shape[0]} frames; between 1 and {MAX_FRAMES} can be read")
-            points, expression, pose, times, found = (file.get_tensor(n) for n in ("points", "expression", "pose", "times", "found"))
+            points, expression, pose, times, found = (
+                file.get_tensor(n) for n in ("points", "expression", "pose", "times", "found")
+            )
         rate, clock, neutral = Fraction(facts["rate"]), Fraction(facts["clock"]), int(facts["neutral"])
     except (SafetensorError, KeyError, ValueError, ZeroDivisionError, OSError) as error:
         raise broken(f"cannot be read as a motion file ({error})") from error

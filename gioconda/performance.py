@@ -138,7 +138,14 @@ def _given(job: Job, motion: Motion, name: str, kind: str) -> Performance:
         times = motion.times[a:b] - motion.times[a]
         nearest = min(max(motion.neutral - a, 0), b - a - 1)
         motion = Motion(
-            times, motion.rate, motion.clock, motion.points[a:b], motion.expression[a:b], motion.pose[a:b], motion.found[a:b], nearest
+            times,
+            motion.rate,
+            motion.clock,
+            motion.points[a:b],
+            motion.expression[a:b],
+            motion.pose[a:b],
+            motion.found[a:b],
+            nearest,
         )
     report = {"kind": kind, "name": name, "frames": len(motion), "rate": str(motion.rate)}
     return Performance(motion, neutral, report=report)
@@ -172,7 +179,9 @@ def _still(performance: Performance, face: Face, model: HeadModel) -> Performanc
     )
     note = "The driving file shows one picture: its pose and expression are arrived at, held and left again (absolute motion)."
     report = {**performance.report, "kind": "picture", "frames": count, "rate": str(STILL_RATE)}
-    return replace(performance, motion=motion, neutral=rest, frames=(0,) * count, report=report, notes=(*performance.notes, note))
+    return replace(
+        performance, motion=motion, neutral=rest, frames=(0,) * count, report=report, notes=(*performance.notes, note)
+    )
 
 
 def pictures(performance: Performance) -> Iterator[Image]:

@@ -57,7 +57,11 @@ class Reel:
         width, height = self._panel
         scale = min(width / image.shape[1], height / image.shape[0])
         size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-        small = image if size == image.shape[1::-1] else cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        small = (
+            image
+            if size == image.shape[1::-1]
+            else cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+        )
         out = np.full((height, width, 3), GROUND, np.uint8)
         x, y = (width - size[0]) // 2, (height - size[1]) // 2
         out[y : y + size[1], x : x + size[0]] = small

@@ -22,11 +22,10 @@ import weights
 from gioconda import __version__, motion
 from gioconda.ahead import ahead
 from gioconda.checks import check_job
-from gioconda.errors import OutputError
 from gioconda.job import Clip, Finished, Job
 from gioconda.marks import label
 from gioconda.performance import Performance, pictures, prepared, with_crop
-from heads.base import Cue, Head, Image, Portrait, Step
+from heads.base import Cue, Head, Portrait, Step
 
 if TYPE_CHECKING:
     from gioconda.faces import Found
@@ -133,7 +132,11 @@ def _written(
     identity = head.enroll(portraits)
     first, timing = portraits[0].image, performance.motion
     size, total = (first.shape[1], first.shape[0]), len(timing)
-    sound = Sound.of(performance.clip.path, job.start, job.end) if performance.clip and job.audio and not performance.clip.still else None
+    sound = (
+        Sound.of(performance.clip.path, job.start, job.end)
+        if performance.clip and job.audio and not performance.clip.still
+        else None
+    )
     with ExitStack() as stack:
         settings = {"rate": timing.rate, "clock": timing.clock, "crf": job.crf, "tags": tags(job), "sound": sound}
         writer = stack.enter_context(VideoWriter(Path(job.output), size=size, **settings))

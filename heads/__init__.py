@@ -13,9 +13,7 @@ from typing import cast
 
 from heads.base import Head, HeadError
 
-REGISTRY = {
-    "warp": "heads.warp.head:Warp",
-}
+REGISTRY = {"warp": "heads.warp.head:Warp"}
 """Name of a head to "module:Class"."""
 
 

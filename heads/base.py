@@ -92,7 +92,10 @@ class Rows(Protocol):
     """An array that is read a few rows at a time: an ndarray, or rows kept in a file (`gioconda.motion.Spool`)."""
 
     @property
-    def shape(self) -> tuple[int, ...]: ...
+    def shape(self) -> tuple[int, ...]:
+        """Rows, then the shape of a row."""
+        ...
+
     @overload
     def __getitem__(self, index: int) -> Floats: ...
     @overload
@@ -127,11 +130,7 @@ class Motion:
     def cue(self, index: int) -> Cue:
         """The performance at one frame, `0 <= index < len(self)`, as a cue without a picture."""
         return Cue(
-            float(self.times[index]),
-            self.points[index],
-            self.expression[index],
-            self.pose[index],
-            bool(self.found[index]),
+            float(self.times[index]), self.points[index], self.expression[index], self.pose[index], bool(self.found[index])
         )
 
     def __iter__(self) -> Iterator[Cue]:

@@ -124,7 +124,9 @@ class Eyes:
         eyeball = cv2.blendLinear(iris, white, cover, 1 - cover)
         # Light falls from above: the lid shades what lies under it. The shifted opening is what the lid leaves free.
         depth = max(1.0, 0.03 * self._iod)
-        free = cv2.GaussianBlur(cv2.warpAffine(opening, np.array([[1, 0, 0], [0, 1, depth]]), (width, height)), (0, 0), depth * 0.6)
+        free = cv2.GaussianBlur(
+            cv2.warpAffine(opening, np.array([[1, 0, 0], [0, 1, depth]]), (width, height)), (0, 0), depth * 0.6
+        )
         shade = (1 - LID_SHADOW) + LID_SHADOW * free
         return np.rint(eyeball * shade[..., None]).astype(np.uint8)
 

@@ -68,7 +68,9 @@ class Warp:
                 f"The identity was made by the head {identity.head!r}. The warp head needs one of its own. Enroll the portraits again."
             )
         if missing := {"person", "behind"} - set(identity.state):
-            raise HeadError(f"The identity lacks {', '.join(sorted(missing))}. It was not saved whole. Enroll the portraits again.")
+            raise HeadError(
+                f"The identity lacks {', '.join(sorted(missing))}. It was not saved whole. Enroll the portraits again."
+            )
         if lookahead < 0:
             raise HeadError(f"lookahead is {lookahead}. It counts cues. Give 0 or more.")
         return self._frames(identity, neutral, cues)

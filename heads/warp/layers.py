@@ -58,10 +58,14 @@ def spread(picture: Floats, weight: Floats, radius: int) -> Floats:
         return np.broadcast_to((picture * weight[..., None]).sum((0, 1)) / total, picture.shape).astype(np.float32)
     size = (2 * radius + 1, 2 * radius + 1)
     near = cv2.boxFilter(weight, -1, size, borderType=cv2.BORDER_REFLECT)
-    mean = cv2.boxFilter(picture * weight[..., None], -1, size, borderType=cv2.BORDER_REFLECT) / np.maximum(near, 1e-6)[..., None]
+    mean = (
+        cv2.boxFilter(picture * weight[..., None], -1, size, borderType=cv2.BORDER_REFLECT) / np.maximum(near, 1e-6)[..., None]
+    )
     half = (max(2, picture.shape[1] // 2), max(2, picture.shape[0] // 2))
     small_weight = cv2.resize(weight, half, interpolation=cv2.INTER_AREA)
-    small = cv2.resize(picture * weight[..., None], half, interpolation=cv2.INTER_AREA) / np.maximum(small_weight, 1e-6)[..., None]
+    small = (
+        cv2.resize(picture * weight[..., None], half, interpolation=cv2.INTER_AREA) / np.maximum(small_weight, 1e-6)[..., None]
+    )
     wide = cv2.resize(spread(small, small_weight, radius), (picture.shape[1], picture.shape[0]), interpolation=cv2.INTER_LINEAR)
     trust = np.clip(near / 0.15, 0, 1)[..., None]
     return np.asarray(trust * mean + (1 - trust) * wide, np.float32)

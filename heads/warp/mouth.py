@@ -134,7 +134,11 @@ class Mouth:
         self._light = _around(first.image, self._points)
         self._white = _white(first.image, self._points)
         widest = max(portraits, key=lambda p: mesh.mouth_gap(p.face.points))
-        self._other = None if self._own or mesh.mouth_gap(widest.face.points) < mesh.SHOWS_MOUTH else _view(widest.image, widest.face.points)
+        self._other = (
+            None
+            if self._own or mesh.mouth_gap(widest.face.points) < mesh.SHOWS_MOUTH
+            else _view(widest.image, widest.face.points)
+        )
         self._jaw, self._jaw_rest = teeth.jaw * self._iod, float(neutral.expression[_JAW])
         self._teeth, self._rest = teeth, self._placed_teeth(teeth)
 

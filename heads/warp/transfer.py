@@ -20,9 +20,7 @@ LID_PAIRS = (
 )
 """Landmarks of the upper and the lower lid that meet in a blink (`heads.mesh.RIGHT_EYE`, `LEFT_EYE`)."""
 
-LIP_PAIRS = tuple(
-    zip((191, 80, 81, 82, 13, 312, 311, 310, 415), (95, 88, 178, 87, 14, 317, 402, 318, 324), strict=True)
-)
+LIP_PAIRS = tuple(zip((191, 80, 81, 82, 13, 312, 311, 310, 415), (95, 88, 178, 87, 14, 317, 402, 318, 324), strict=True))
 """Landmarks of the upper and the lower lip's inner edge that meet when the mouth closes (`heads.mesh.LIPS_INNER`)."""
 
 LID_REST = 0.12
