@@ -23,6 +23,10 @@ BLINK = BLINK_CLOSING + BLINK_CLOSED + BLINK_OPENING
 """Seconds of a whole blink."""
 
 
+CORNER = 0.15
+"""Hertz below which noise no longer grows stronger: what is slower would only look like another pose."""
+
+
 def ease(t: Array, start: float, length: float) -> Array:
     """From 0 to 1 with the least jerk: T. Flash, N. Hogan, "The coordination of arm movements", J. Neurosci. 5(7), 1985.
 
@@ -80,7 +84,7 @@ def waves(t: Array, length: float, low: float, high: float, rng: np.random.Gener
     last = max(first, round(high * length))
     turns = np.unique(np.rint(np.geomspace(first, last, 7)))
     phase = rng.uniform(0, 2 * np.pi, len(turns))
-    strength = 1 / turns
+    strength = 1 / (CORNER + turns / length)
     strength *= np.sqrt(2 / (strength**2).sum())
     angle = 2 * np.pi * turns / length
     # Begin where the noise crosses 0, so that it plays to both sides of rest.
