@@ -152,23 +152,24 @@ def test_colour_matrices_and_ranges(tmp_path: Path, matrix: int, full: bool) -> 
     assert np.abs(image[32, 8::16].astype(int) - PATCHES).max() <= 3
 
 
-def hdr_clip(path: Path, transfer: int, levels: list[float]) -> Path:
-    """Ten-bit BT.2020 grey steps of the given signal levels, 0 … 1."""
-    names = {16: "smpte2084", 18: "arib-std-b67"}
+def hdr_clip(path: Path, transfer: int, signal: np.ndarray) -> Path:
+    """Ten-bit BT.2020 patches of the given R'G'B' signal (N, 3), 0 … 1, each 16 pixels wide."""
+    names = {14: "bt2020-10", 16: "smpte2084", 18: "arib-std-b67"}
     parameters = f"log-level=none:bframes=0:colorprim=bt2020:transfer={names[transfer]}:colormatrix=bt2020nc:crf=4"
-    width, height = 16 * len(levels), 64
+    width, height = 16 * len(signal), 64
+    luma = signal @ (0.2627, 0.6780, 0.0593)
+    planes = (64 + 876 * luma, 512 + 896 * (signal[:, 2] - luma) / 1.8814, 512 + 896 * (signal[:, 0] - luma) / 1.4746)
     with av.open(path, "w") as output:
-        stream = output.add_stream("libx265", rate=25, options={"x265-params": parameters})
+        stream: Any = output.add_stream("libx265", rate=25, options={"x265-params": parameters})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p10le"
         context = stream.codec_context
         context.color_primaries, context.color_trc, context.colorspace, context.color_range = 9, transfer, 9, 1
         for index in range(2):
             frame = av.VideoFrame(width, height, "yuv420p10le")
-            luma = np.zeros((height, frame.planes[0].line_size // 2), np.uint16)
-            luma[:, :width] = np.repeat(np.round(64 + 876 * np.array(levels)), 16).astype(np.uint16)
-            frame.planes[0].update(luma.tobytes())
-            for plane in frame.planes[1:]:
-                plane.update(np.full(plane.buffer_size // 2, 512, np.uint16).tobytes())
+            for plane, values in zip(frame.planes, planes, strict=True):
+                rows = np.zeros((plane.height, plane.line_size // 2), np.uint16)
+                rows[:, : plane.width] = np.repeat(np.round(values), plane.width // len(signal)).astype(np.uint16)
+                plane.update(rows.tobytes())
             frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range = 9, transfer, 9, 1
             frame.pts, frame.time_base = index, Fraction(1, 25)
             output.mux(stream.encode(frame))
@@ -176,25 +177,44 @@ def hdr_clip(path: Path, transfer: int, levels: list[float]) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ("transfer", "levels", "low", "high"),
-    [
-        # PQ: 0.58 is reference white of 203 cd/m² (ITU-R BT.2408); 18 % grey is 0.38. HLG: 0.75 and 0.38 by the same report.
-        (16, [0.0, 0.38, 0.58, 1.0], (0, 50, 145, 235), (6, 130, 225, 255)),
-        (18, [0.0, 0.38, 0.75, 1.0], (0, 70, 160, 235), (6, 130, 225, 255)),
-    ],
-)
-def test_hdr_does_not_come_out_grey(
-    tmp_path: Path, transfer: int, levels: list[float], low: tuple[int, ...], high: tuple[int, ...]
-) -> None:
-    reader = VideoReader(hdr_clip(tmp_path / "hdr.mp4", transfer, levels))
-    frames = list(reader)
-    assert len(frames) == 2
-    steps = frames[0].image[32, 8::16].astype(int)
+def graded(colours: np.ndarray, transfer: int) -> np.ndarray:
+    """(N, 3) sRGB 0 … 255 as BT.2020 signal, white at 203 cd/m² of a display of 1,000 (the encoders of ITU-R BT.2100)."""
+    value = colours / 255
+    linear = np.where(value > 0.04045, ((value + 0.055) / 1.055) ** 2.4, value / 12.92)
+    wide = linear @ np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]]).T
+    if transfer == 16:
+        power = (wide * 0.0203) ** 0.1593017578125
+        return ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375
+    if transfer == 18:
+        light = wide * 0.203
+        luminance = light @ (0.2627, 0.6780, 0.0593)
+        scene = light * np.maximum(luminance, 1e-9)[:, None] ** (1 / 1.2 - 1)
+        high = 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
+        return np.where(scene <= 1 / 12, np.sqrt(3 * scene), high)
+    return np.where(wide > 0.0031308, 1.055 * wide ** (1 / 2.4) - 0.055, 12.92 * wide)
+
+
+@pytest.mark.parametrize("transfer", [14, 16, 18])
+def test_wide_and_hdr_pictures_do_not_come_out_grey(tmp_path: Path, transfer: int) -> None:
+    skin = np.array(
+        [(0, 0, 0), (60, 40, 35), (120, 80, 65), (187, 140, 120), (90, 110, 60), (40, 60, 120), (118, 118, 118)], np.uint8
+    )
+    reader = VideoReader(hdr_clip(tmp_path / "hdr.mp4", transfer, graded(skin, transfer)))
+    for frame in reader:
+        found = frame.image[32, 8::16].astype(int)
+        assert np.abs(found - skin).max() <= 5, found
+
+
+@pytest.mark.parametrize(("transfer", "highlights"), [(16, (0.58, 0.65, 0.75)), (18, (0.75, 0.85, 1.0))])
+def test_highlights_are_compressed_not_clipped(tmp_path: Path, transfer: int, highlights: tuple[float, ...]) -> None:
+    signal = np.array([[level] * 3 for level in (0.3, *highlights)])
+    image = next(iter(VideoReader(hdr_clip(tmp_path / "hdr.mp4", transfer, signal)))).image
+    steps = image[32, 8::16].astype(int)
     assert np.ptp(steps, axis=1).max() <= 2, "grey stays grey"
-    assert np.all(np.diff(steps[:, 0]) > 0)
-    assert np.all(steps[:, 0] >= low), steps
-    assert np.all(steps[:, 0] <= high), steps
+    white, bright, peak = steps[1:, 0]
+    assert 210 <= white < 235
+    assert white + 5 < bright < peak
+    assert peak >= 250
 
 
 def test_ten_bit_sdr(tmp_path: Path) -> None:

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gioconda.media.hdr import needs_mapping, table
 from heads.base import Image
 
 if TYPE_CHECKING:
     import av
 
-HDR_TRANSFERS = (16, 18)
-"""Transfer characteristics PQ (SMPTE ST 2084) and HLG (ARIB STD-B67), numbered as in ITU-T H.273 table 3."""
+TICK = Fraction(1, 1000)
+"""Seconds: a clock for filters that want one; they only ever see one frame at a time."""
 
-WIDE_PRIMARIES = 9
-"""Colour primaries of BT.2020, numbered as in ITU-T H.273 table 2."""
-
-TONE_MAP = "out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709:intent=perceptual"
-"""swscale's own HDR to SDR conversion. It prepares a table for two or three seconds, then takes 5 ms a frame at 640 × 360."""
+UNSPECIFIED = 2
+"""A matrix that the file does not tell, numbered as in ITU-T H.273 table 4."""
 
 
 def fitted(width: float, height: float, max_side: int | None) -> tuple[int, int]:
@@ -50,12 +48,12 @@ class Upright:
         smaller = self.stored[0] < first.width or self.stored[1] < first.height
         self._interpolation = Interpolation.AREA if smaller else Interpolation.BICUBIC
         self._reformatter = VideoReformatter()
-        self._graph: tuple[tuple[str, int, int], av.filter.Graph] | None = None
+        self._lookup: _Lookup | None = None
 
     def __call__(self, frame: av.VideoFrame) -> Image:
         """(H, W, 3) uint8 RGB, contiguous, owned by the caller."""
-        if frame.color_trc in HDR_TRANSFERS or frame.color_primaries == WIDE_PRIMARIES:
-            frame = self._tone_mapped(frame)
+        if needs_mapping(frame.color_trc, frame.color_primaries):
+            frame = self._to_standard(frame)
         width, height = self.stored
         rgb = self._reformatter.reformat(frame, width, height, "rgb24", interpolation=self._interpolation)
         image = rgb.to_ndarray()
@@ -63,27 +61,46 @@ class Upright:
             image = image[:, ::-1]
         return np.ascontiguousarray(np.rot90(image, self.turns), dtype=np.uint8)
 
-    def _tone_mapped(self, frame: av.VideoFrame) -> av.VideoFrame:
+    def _to_standard(self, frame: av.VideoFrame) -> av.VideoFrame:
+        """HDR or BT.2020 to sRGB at the stored size; the lookup runs at that size, in sixteen bits."""
+        key = (frame.format.name, frame.width, frame.height, frame.color_trc, frame.colorspace)
+        if self._lookup is None or self._lookup.key != key:
+            self._lookup = _Lookup(frame, self.stored, key)
+        return self._lookup(frame)
+
+
+class _Lookup:
+    """Frames of one kind to rgb24 of a size, through the table of `hdr`."""
+
+    def __init__(self, frame: av.VideoFrame, size: tuple[int, int], key: tuple[object, ...]) -> None:
+        import av
         from av.filter import Graph
 
-        key = (frame.format.name, frame.width, frame.height)
-        if self._graph is None or self._graph[0] != key:
-            graph = Graph()
-            width, height = self.stored
-            chain = [
-                graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 1000)),
-                graph.add("scale", f"{width}:{height}:flags=area"),
-                graph.add("scale", TONE_MAP),
-                graph.add("format", "rgb24"),
-                graph.add("buffersink"),
-            ]
-            graph.link_nodes(*chain).configure()
-            self._graph = key, graph
-        graph = self._graph[1]
-        graph.push(frame)
-        mapped = graph.pull()
-        assert not isinstance(mapped, bytes)
-        return mapped  # type: ignore[return-value]
+        self.key, self.count = key, 0
+        self.graph = graph = Graph()
+        colours = table(frame.color_trc)
+        # A file that tells its transfer but not its matrix means the one that belongs to it.
+        matrix = ":in_color_matrix=bt2020" if frame.colorspace == UNSPECIFIED else ""
+        hald = graph.add_buffer(
+            width=colours.shape[1], height=colours.shape[0], format=av.VideoFormat("rgb48le"), time_base=TICK
+        )
+        look = graph.add("haldclut", "interp=tetrahedral")
+        self.source = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=TICK)
+        scale = graph.add("scale", f"{size[0]}:{size[1]}:flags=area{matrix}")
+        self.sink = graph.add("buffersink")
+        graph.link_nodes(self.source, scale, graph.add("format", "rgb48le"), look, graph.add("format", "rgb24"), self.sink)
+        hald.link_to(look, 0, 1)
+        graph.configure()
+        first = av.VideoFrame.from_ndarray(colours, format="rgb48le")
+        first.pts, first.time_base = 0, TICK
+        hald.push(first)
+        hald.push(None)
+
+    def __call__(self, frame: av.VideoFrame) -> av.VideoFrame:
+        frame.pts, frame.time_base = self.count, TICK
+        self.count += 1
+        self.source.push(frame)
+        return self.sink.pull()  # type: ignore[return-value]
 
 
 def orientation(frame: av.VideoFrame) -> tuple[int, bool]:
