@@ -60,6 +60,13 @@ def test_millisecond_clock_of_film_rate_becomes_even(tmp_path: Path) -> None:
     assert reader.clock == Fraction(1, 30000)
 
 
+def test_a_rate_that_is_a_clock_is_measured_instead(tmp_path: Path) -> None:
+    """Browsers record WebM with a thousand frames per second in its header."""
+    path = make_clip(tmp_path / "a.webm", range(0, 40 * 40, 40), rate=Fraction(1000), codec="libvpx-vp9")
+    assert VideoReader(path).rate == 25
+    assert read_times(path) == [Fraction(i, 25) for i in range(40)]
+
+
 def test_iterations_are_independent(tmp_path: Path) -> None:
     reader = VideoReader(make_clip(tmp_path / "a.mp4", 12))
     both = [(index_of(a.image), index_of(b.image)) for a, b in zip(reader, reader, strict=True)]

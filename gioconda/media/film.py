@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,12 @@ MAX_TICKS = 2**31 - 1
 
 JUMP = Fraction(1)
 """Seconds back in time after which a clip is taken to have started anew (joined recordings) rather than to stutter."""
+
+MAX_RATE = 480
+"""Frames per second above which a rate is a clock: the fastest slow motion of phones is half of it."""
+
+MEASURED_FRAMES = 120
+"""Frames by which a rate is measured where the file's own cannot be true."""
 
 FALLBACK_RATE = Fraction(25)
 """Frames per second where a file tells nothing: PAL, the middle of what cameras do."""
@@ -124,7 +131,7 @@ class Film:
             self.aspect = stream.codec_context.sample_aspect_ratio
             upright = Upright(first, self.aspect, max_side)
             self.size = upright.size
-            self.rate = _rate(stream)
+            self.rate = _rate(stream) or _measured(path)
             self._promised = _promised(container, stream, self.origin)
             """Seconds that the file says its picture lasts, or None: what is missing of them is reported."""
             estimate = container.duration / 1e6 if container.duration else None
@@ -266,10 +273,12 @@ class _Times:
         return self.last
 
 
-def _rate(stream: av.VideoStream) -> Fraction:
-    """Frames per second on average; the nominal rate where the two differ by rounding alone."""
+def _rate(stream: av.VideoStream) -> Fraction | None:
+    """Frames per second on average; the nominal rate where the two differ by rounding alone; None where neither can be true."""
     average, nominal = stream.average_rate, stream.guessed_rate
-    rate = average or nominal or FALLBACK_RATE
+    rate = average or nominal
+    if not rate or rate > MAX_RATE:
+        return None
     if nominal and abs(nominal / rate - 1) < SAME_RATE:
         rate = nominal
     # Matroska keeps whole nanoseconds a frame, which FFmpeg reads back as 19001/317 where 60000/1001 was meant.
@@ -277,6 +286,17 @@ def _rate(stream: av.VideoStream) -> Fraction:
         if abs(standard / rate - 1) < ROUNDED:
             return standard
     return rate
+
+
+def _measured(path: Path) -> Fraction:
+    """Frames per second of the first frames: what browsers record says 1,000, its clock, and means nothing by it."""
+    with open_container(path) as container:
+        stream = video_stream(container, path)
+        packets = islice((p for p in container.demux(stream) if p.pts is not None), MEASURED_FRAMES)
+        stamps = sorted({packet.pts for packet in packets if packet.pts is not None})
+        if len(stamps) < 2 or not stream.time_base:
+            return FALLBACK_RATE
+        return ((len(stamps) - 1) / (stream.time_base * (stamps[-1] - stamps[0]))).limit_denominator(1001)
 
 
 def _clock(base: Fraction, rate: Fraction) -> tuple[Fraction, bool]:
