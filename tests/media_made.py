@@ -55,13 +55,16 @@ def make_clip(
     clock = clock or 1 / rate
     images = images or (picture(i, size) for i in range(len(stamps)))
     with av.open(path, "w") as output:
-        stream: Any = output.add_stream(codec, rate=rate, options=options or {})
+        stream: Any = output.add_stream(
+            codec, rate=rate, options=({"preset": "superfast"} if codec == "libx264" else {}) | (options or {})
+        )
         stream.width, stream.height = size
         stream.pix_fmt = {"png": "rgb24", "libx264": "yuv420p" if size[0] % 2 + size[1] % 2 == 0 else "yuv444p"}.get(
             codec, "yuv420p"
         )
         context = stream.codec_context
         context.time_base = clock
+        context.thread_count = 1
         if codec in ("mpeg4", "mpeg2video", "libvpx-vp9"):
             context.bit_rate = 4_000_000
         context.color_primaries = context.color_trc = 1

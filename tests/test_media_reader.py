@@ -13,8 +13,7 @@ import pytest
 from media_made import FILM, PATCHES, index_of, make_clip, picture, times
 from PIL import Image as PIL
 
-from gioconda.errors import DrivingError
-from gioconda.media import Frame, VideoReader
+from gioconda.media import VideoReader
 
 
 def read_times(path: Path) -> list[Fraction]:
@@ -290,96 +289,6 @@ def test_one_frame_clip(tmp_path: Path) -> None:
     reader = VideoReader(make_clip(tmp_path / "one.mp4", 1))
     assert len(list(reader)) == 1
     assert reader.count == 1
-
-
-def refused(path: Path, **selection: float) -> str:
-    with pytest.raises(DrivingError) as caught:
-        list(VideoReader(path, **selection))  # type: ignore[arg-type]
-    for sentence in (caught.value.found, caught.value.needed, caught.value.do):
-        assert sentence.endswith(".")
-    return str(caught.value)
-
-
-def test_what_is_no_clip(tmp_path: Path) -> None:
-    assert "no file" in refused(tmp_path / "absent.mp4")
-    assert "folder" in refused(tmp_path)
-    (tmp_path / "empty.mp4").touch()
-    assert "0 bytes" in refused(tmp_path / "empty.mp4")
-    for name in ("letter.mp4", "letter.txt", "letter.srt"):
-        (tmp_path / name).write_text("1\n00:00:01,000 --> 00:00:02,000\nDear Lisa\n\n" * 100)
-        assert "cannot be read as a video" in refused(tmp_path / name)
-    (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/a.ts\n#EXT-X-ENDLIST\n")
-    assert "cannot be read as a video" in refused(tmp_path / "list.m3u8")
-    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile /etc/hostname\n")
-    assert "cannot be read as a video" in refused(tmp_path / "list.mp4")
-
-
-def test_only_sound(tmp_path: Path) -> None:
-    from media_made import add_tone
-
-    with av.open(tmp_path / "song.m4a", "w", format="mp4") as output:
-        for packet in add_tone(output, "aac", Fraction(0), 0.5):
-            output.mux(packet)
-    assert "only sound" in refused(tmp_path / "song.m4a")
-
-
-def test_index_missing(tmp_path: Path) -> None:
-    path = make_clip(tmp_path / "a.mp4", 60)
-    path.write_bytes(path.read_bytes()[:-700])
-    assert "its end is missing" in refused(path)
-
-
-@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_cut_short(tmp_path: Path, suffix: str) -> None:
-    """The index is at the front, as web videos have it, and a download broke off."""
-    noise = np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8)
-    whole = make_clip(
-        tmp_path / f"whole.{suffix}", 100, rate=Fraction(25), images=(np.roll(noise, 7 * i, axis=1) for i in range(100))
-    )
-    if suffix == "mp4":
-        with (
-            av.open(whole) as source,
-            av.open(tmp_path / "front.mp4", "w", container_options={"movflags": "+faststart"}) as target,
-        ):
-            stream = target.add_stream_from_template(source.streams.video[0])
-            for packet in source.demux(video=0):
-                if packet.size:
-                    packet.stream = stream
-                    target.mux(packet)
-        whole = tmp_path / "front.mp4"
-    path = tmp_path / f"cut.{suffix}"
-    path.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * 0.6)])
-    reader = VideoReader(path)
-    frames: list[Frame] = []
-    with pytest.raises(DrivingError, match=r"ends at \d\.\d s of 4\.0 s.*--end \d\.\d") as caught:
-        frames.extend(reader)
-    seen = len(frames)
-    assert 30 < seen < 90
-    readable = float(str(caught.value).split("--end ")[1].split(" ")[0])
-    assert readable == pytest.approx(seen / 25, abs=0.15)
-    assert len(list(VideoReader(path, end=readable))) == pytest.approx(seen, abs=4)
-
-
-def test_damage_in_the_middle_is_skipped_and_counted(tmp_path: Path) -> None:
-    """Intra-only, so that the loss of a picture is no other picture's loss."""
-    path = make_clip(tmp_path / "a.mov", 30, codec="png", rate=Fraction(25))
-    data = bytearray(path.read_bytes())
-    starts = [i for i in range(len(data)) if data.startswith(b"\x89PNG", i)]
-    for index in (10, 11, 20):
-        data[starts[index] : starts[index] + 60] = bytes(60)
-    path.write_bytes(data)
-    reader = VideoReader(path)
-    frames = list(reader)
-    assert [index_of(frame.image) for frame in frames] == [i for i in range(30) if i not in (10, 11, 20)]
-    assert reader.skipped == 3
-    assert frames[10].ticks * reader.clock == Fraction(12, 25)
-
-
-def test_nothing_selected(tmp_path: Path) -> None:
-    path = make_clip(tmp_path / "a.mp4", 30, rate=Fraction(25))
-    assert "It lasts 1.20 s" in refused(path, start=2.0)
-    assert "between 0.50 s and 0.50 s" in refused(path, start=0.5, end=0.5)
-    assert "between 0.50 s and 0.51 s" in refused(path, start=0.5, end=0.51)
 
 
 def test_time_stamps_rise_whatever_the_file_says(tmp_path: Path) -> None:
