@@ -248,10 +248,19 @@ def _unexpected(error: Exception) -> int:
 
 def _fail(message: str, code: int) -> int:
     if sys.stderr.isatty():
-        width = min(WIDTH, shutil.get_terminal_size().columns)
-        message = textwrap.fill(message, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        message = textwrap.fill(
+            message, min(WIDTH, _columns()), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
     _say(f"gioconda: {message}", sys.stderr)
     return code
+
+
+def _columns() -> int:
+    """Characters in a line of the terminal behind the standard error; some say that they have none."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or WIDTH
+    except (OSError, ValueError):
+        return WIDTH
 
 
 def _say(text: str, stream: TextIO) -> None:
@@ -300,11 +309,17 @@ class Bar:
         from tqdm import tqdm
 
         tqdm.monitor_interval = 0  # no thread that only watches the others
-        layout = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{rate_fmt}, {remaining} left]"
+        layout = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{rate_noinv_fmt}, {remaining} left]"
         return tqdm(
-            desc=step.label, total=step.total or None, unit="frame", file=sys.stderr, dynamic_ncols=True, mininterval=0.1,
+            desc=step.label,
+            total=step.total or None,
+            unit="",
+            file=sys.stderr,
+            ncols=_columns() - 1,
+            nrows=2,  # not asked of the terminal: some say that they have none, and tqdm would say nothing
+            mininterval=0.1,
             bar_format=layout if step.total else None,
-        )  # fmt: skip
+        )
 
     def _close(self) -> None:
         if self._bar is not None:

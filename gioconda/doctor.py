@@ -259,8 +259,8 @@ def _slow(machine: dict[str, Any], rehearsal: dict[str, Any] | None) -> Iterator
     if free is not None and free < ENOUGH_MEMORY:
         yield f"Only {free} GiB of memory are free; a run takes up to {ENOUGH_MEMORY}. Close something, or lower --max-side."
     if machine["free_disk_gib"] < ENOUGH_DISK:
-        place = machine["temporary_folder"]
-        yield f"{machine['free_disk_gib']} GiB are free in {place}; long clips need {ENOUGH_DISK}. Set TMPDIR to another folder."
+        place, free = machine["temporary_folder"], machine["free_disk_gib"]
+        yield f"{free} GiB are free in {place}; long clips need {ENOUGH_DISK}. Set TMPDIR to another folder."
     if rehearsal and rehearsal["painted_per_second"] < REAL_TIME:
         yield (
             f"Painting runs at {rehearsal['painted_per_second']} frames/s here, slower than a clip is played. "

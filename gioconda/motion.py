@@ -7,6 +7,7 @@ metadata. It holds no picture of the driver and nothing that runs when it is rea
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -16,7 +17,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from gioconda.errors import DrivingError
+from gioconda.errors import DrivingError, OutputError
 from heads import rigid
 from heads.base import POINTS, SHAPES, Cue, Face, Floats, Motion, Rows
 
@@ -38,12 +39,18 @@ class Spool:
     def append(self, rows: NDArray[np.floating]) -> None:
         """Add landmarks (478, 3) or (n, 478, 3) at the end."""
         block = np.ascontiguousarray(rows, np.float32).reshape(-1, POINTS, 3)
-        block.tofile(self._file)
+        try:
+            self._file.write(block.data)
+        except OSError as error:
+            raise _no_room(error) from error
         self._rows += len(block)
 
     def close(self) -> None:
         """Write out what is buffered; rows can be read from now on."""
-        self._file.close()
+        try:
+            self._file.close()
+        except OSError as error:
+            raise _no_room(error) from error
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -68,6 +75,15 @@ class Spool:
         if not -self._rows <= index < self._rows:
             raise IndexError(f"row {index} of {self._rows}")
         return np.fromfile(self._path, np.float32, row, offset=index % self._rows * row * 4).reshape(POINTS, 3)
+
+
+def _no_room(error: OSError) -> OutputError:
+    folder = tempfile.gettempdir()
+    return OutputError(
+        f"The landmarks could not be kept in the temporary folder {folder} ({error.strerror or error}).",
+        "It takes 11 kB for each frame of the clip.",
+        "Free some space, or set TMPDIR to another folder.",
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -87,19 +88,19 @@ def prepared(job: Job, face: Face, model: HeadModel, folder: Path) -> Generator[
 
 def driven(job: Job, path: Path, face: Face | None, folder: Path) -> Generator[Step, None, Performance]:
     """Track the face of a clip or picture, yielding steps; without a portrait's `face` the calmest frontal frame is neutral."""
-    from gioconda.faces import Tracker
+    from gioconda.faces import follow
     from gioconda.media import VideoReader
 
     clip = VideoReader(path, start=job.start, end=job.end, max_side=TRACKED_SIDE)
-    recorder = Recorder(folder, clip.rate, clip.clock)
     expected, done = clip.count or 0, 0
     yield Step(READING, 0, expected)
-    with Tracker() as tracker:
-        for sighting in tracker.follow(clip):
-            recorder.add(sighting.ticks, sighting.face if sighting.found else None)
-            done += 1
-            yield Step(READING, done, max(done, expected))
-    recorded = recorder.finish(face, strength=job.smooth, neutral=job.neutral)
+    with closing(Recorder(folder, clip.rate, clip.clock)) as recorder:
+        with closing(follow(clip)) as sightings:  # type: ignore[type-var]
+            for sighting in sightings:
+                recorder.add(sighting.ticks, sighting.face if sighting.found else None)
+                done += 1
+                yield Step(READING, done, max(done, expected))
+        recorded = recorder.finish(face, strength=job.smooth, neutral=job.neutral)
     motion = recorded.motion
     notes = []
     if recorded.lost:

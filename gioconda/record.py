@@ -6,6 +6,7 @@ The landmarks lie in a file of the job's folder and are worked on in blocks, so 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -95,8 +96,13 @@ class Recorder:
         raw = Motion(times, self._rate, self._clock, self._raw, expression, pose, found, index)
         bridged, held = _bridge(raw)
         spool = Spool(self._folder / "performance")
-        result, noise = _written(bridged, held, align, strength, spool)
+        with closing(spool):
+            result, noise = _written(bridged, held, align, strength, spool)
         return Recorded(result, align, _spans(times, found, float(1 / self._rate)), noise)
+
+    def close(self) -> None:
+        """Stop taking frames; does nothing after `finish`."""
+        self._raw.close()
 
 
 def _filled(faces: list[tuple[Floats, Floats] | None]) -> tuple[Floats, Floats]:
