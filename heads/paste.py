@@ -7,7 +7,7 @@ right; an affine (2, 3) maps pixels (x, y) to it: `A[:, :2] @ (x, y) + A[:, 2]`.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -83,7 +83,7 @@ def scale(affine: Array) -> float:
 
 
 def apply(affine: Array, points: Array) -> Floats:
-    """Move points (..., 2) or (..., 3); a third coordinate is depth and is scaled like a length. Returns float32, same shape."""
+    """Move points (..., 2) or (..., 3): float32 of the same shape. A third coordinate is depth and is scaled like a length."""
     a, p = np.asarray(affine, np.float64), np.asarray(points, np.float64)
     moved = p[..., :2] @ a[:, :2].T + a[:, 2]
     return np.concatenate([moved, p[..., 2:] * scale(a)], axis=-1).astype(np.float32)
@@ -97,7 +97,7 @@ def cut(image: Image, affine: Array, side: int) -> Image:
         affine: (2, 3) from pixels of the image to the unit crop.
         side: pixels of the crop.
     """
-    return _resample(image, np.asarray(affine, np.float64) * side, (side, side))
+    return np.asarray(_resample(image, np.asarray(affine, np.float64) * side, (side, side)), np.uint8)
 
 
 def feather(side: int, width: float = 0.12) -> Floats:
@@ -129,8 +129,9 @@ def paste(image: Image, patch: Image, affine: Array, mask: Array) -> Image:
         return out
     to_box = np.column_stack([back[:, :2] / side, back[:, 2] - (left, top)])
     size = (int(right - left), int(bottom - top))
-    weight = _resample(np.asarray(mask, np.float32), to_box, size, border=cv2.BORDER_CONSTANT)[..., None]
-    new = _resample(patch, to_box, size).astype(np.float32)
+    soft = np.asarray(mask, np.float32)
+    weight = np.asarray(_resample(soft, to_box, size, border=cv2.BORDER_CONSTANT), np.float32)[..., None]
+    new = np.asarray(_resample(patch, to_box, size), np.float32)
     box = out[top:bottom, left:right]
     mixed = np.rint(box + weight * (new - box)).astype(np.uint8)
     np.copyto(box, mixed, where=weight > 0)
@@ -159,7 +160,7 @@ def match_colour(patch: Image, reference: Image, weight: Array) -> Image:
     factor = np.clip(wanted / np.maximum(spread, 1e-3), *_SPREAD)
     changed = ((ours - mean) * factor + target).astype(np.float32)
     rgb = cv2.cvtColor(changed, cv2.COLOR_Lab2RGB)
-    return np.rint(np.clip(rgb, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.clip(rgb, 0, 1) * 255), np.uint8)
 
 
 def _lab(image: Image) -> NDArray[np.float32]:
@@ -168,8 +169,8 @@ def _lab(image: Image) -> NDArray[np.float32]:
 
 
 def _resample(
-    source: NDArray[np.generic], to_target: Array, size: tuple[int, int], border: int = cv2.BORDER_REPLICATE
-) -> NDArray[np.generic]:
+    source: NDArray[Any], to_target: Array, size: tuple[int, int], border: int = cv2.BORDER_REPLICATE
+) -> NDArray[Any]:
     """Draw `source` (H, W[, 3]) through an affine of pixel coordinates into a picture of `size` (W, H).
 
     Shrinking by 2 and more is done first by whole factors as an average over the pixels (INTER_AREA), the rest by a blur
@@ -194,8 +195,8 @@ def _resample(
 
 
 def _needed(
-    source: NDArray[np.generic], to_target: NDArray[np.float64], size: tuple[int, int]
-) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
+    source: NDArray[Any], to_target: NDArray[np.float64], size: tuple[int, int]
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """The part of `source` that the target shows, and the affine from there: small crops of large pictures stay cheap.
 
     An edge of the source within the target stays an edge, so a repeated border repeats the same pixels.

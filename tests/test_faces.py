@@ -24,6 +24,8 @@ EYES = (225, 102)
 
 @dataclass(frozen=True)
 class Still:
+    """A picture as `read_image` gives it."""
+
     image: Image
     alpha: Floats | None = None
     digest: str = "a" * 64
@@ -37,7 +39,7 @@ def tracker() -> Iterator[Tracker]:
 
 @pytest.fixture(scope="module")
 def photo() -> Image:
-    return np.asarray(skimage.data.astronaut(), np.uint8)
+    return np.asarray(skimage.data.astronaut(), np.uint8)  # type: ignore[no-untyped-call]
 
 
 def scaled(image: Image, factor: float) -> Image:
@@ -129,11 +131,11 @@ def test_several_faces_come_largest_first(tracker: Tracker, photo: Image) -> Non
 @pytest.mark.parametrize("name", ["coffee", "noise", "black"])
 def test_nothing_is_found_where_there_is_nobody(tracker: Tracker, name: str) -> None:
     pictures = {
-        "coffee": lambda: np.asarray(skimage.data.coffee(), np.uint8),
-        "noise": lambda: np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8),
-        "black": lambda: np.zeros((400, 300, 3), np.uint8),
+        "coffee": np.asarray(skimage.data.coffee(), np.uint8),  # type: ignore[no-untyped-call]
+        "noise": np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8),
+        "black": np.zeros((400, 300, 3), np.uint8),
     }
-    image = pictures[name]()
+    image = pictures[name]
     assert tracker.find(image) == ()
     with pytest.raises(PortraitError, match=r"No face was found in cup\.png") as caught:
         tracker.portrait(Still(image), name="cup.png")

@@ -72,10 +72,9 @@ def test_opened_jaw_does_not_move_the_crop() -> None:
 
 def test_align_follows_shift_and_scale() -> None:
     moved = face() * 0.37 + (11, -5, 3)
-    np.testing.assert_allclose(
-        paste.apply(paste.align(moved), moved), paste.apply(paste.align(face()), face()) + (0, 0, 3 * paste.scale(paste.align(moved))),
-        atol=1e-4,
-    )  # fmt: skip
+    deeper = np.array([0, 0, 3 * paste.scale(paste.align(moved))])
+    in_crop = paste.apply(paste.align(face()), face())
+    np.testing.assert_allclose(paste.apply(paste.align(moved), moved), in_crop + deeper, atol=1e-4)
 
 
 def test_align_gives_float32_of_shape_2_3() -> None:

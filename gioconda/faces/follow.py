@@ -1,8 +1,8 @@
 """One face followed through a clip, on two cores, with memory that does not grow and the same bits on every run.
 
-The clip is cut into short blocks. Two lanes (`gioconda.faces.person`) track a block each; every block begins with the last frame
-of the one before, so that both have seen the same picture. Where they disagree about the face in it, the block is tracked
-anew from what the earlier one knew: the result is that of one lane going through the whole clip, without its waiting.
+The clip is cut into short blocks. Two followers (`gioconda.faces.person`) track a block each; every block begins with the last
+frame of the one before, so that both have seen the same picture. Where they disagree about the face in it, the block is
+tracked anew from what the earlier one knew: the result is that of one follower going through the whole clip, only sooner.
 """
 
 from __future__ import annotations
@@ -49,11 +49,17 @@ class TimedImage(Protocol):
     """What `gioconda.media.VideoReader` yields."""
 
     @property
-    def ticks(self) -> int: ...
+    def ticks(self) -> int:
+        """Time stamp in units of the clip's clock."""
+
     @property
-    def time(self) -> Fraction | float: ...
+    def time(self) -> Fraction | float:
+        """Seconds."""
+
     @property
-    def image(self) -> Image: ...
+    def image(self) -> Image:
+        """(H, W, 3) uint8 RGB, upright."""
+
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -102,7 +102,8 @@ class Stills(_Landmarker):
 
 class Lane(_Landmarker):
     """Follows one face from picture to picture of one size: the network's window comes from the face before, which is
-    quicker and steadier than the detector's."""
+    quicker and steadier than the detector's.
+    """
 
     def __init__(self) -> None:
         super().__init__(video=True)

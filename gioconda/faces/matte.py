@@ -1,4 +1,4 @@
-"""The person told from the background: MediaPipe's selfie segmentation, looked at closely and refined on the picture's edges."""
+"""The person told from the background: MediaPipe's selfie segmentation, a closer look, and the picture's own edges."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MODEL = "selfie_segmentation.tflite"
 """MediaPipe's general selfie segmentation (model card: 2021), 256 x 256 in and out."""
 
 _CLOSE = (0.6, 4.4)
-"""The close look: how far below the face's middle its own middle lies, and its side, in sizes of the face: head, hair, shoulders."""
+"""The close look at head, hair and shoulders: how far its middle lies below the face's, and its side, in sizes of the face."""
 
 _WORTH = 0.75
-"""A close look is taken when its square is smaller than this share of the picture's longer side; else it would show the same."""
+"""A close look is taken when its side is less than this share of the picture's longer one; else it would show the same."""
 
 _MODERATE = 1024
 """Pixels: the longer side at which edges are refined; finer detail is brushwork and weave rather than outline."""
@@ -70,7 +70,7 @@ def _closer(image: Image, cover: Floats, face: Face, segment: _Segmenter) -> Flo
     side = _CLOSE[1] * across
     if side > _WORTH * max(height, width):
         return cover
-    x, y = search.centre(face) + (0, _CLOSE[0] * across)
+    x, y = search.centre(face) + np.array([0, _CLOSE[0] * across])
     left, top = max(0, int(x - side / 2)), max(0, int(y - side / 2))
     right, bottom = min(width, int(x + side / 2)), min(height, int(y + side / 2))
     part = np.ascontiguousarray(image[top:bottom, left:right])
@@ -87,7 +87,7 @@ def _closer(image: Image, cover: Floats, face: Face, segment: _Segmenter) -> Flo
 def _ramps(start: int, end: int, whole: int, width: float) -> NDArray[np.float64]:
     """(end - start,) weights: 1, falling to 0 within `width` of an end that is not the end of the whole."""
     rise = np.clip((np.arange(end - start) + 0.5) / width, 0, 1)
-    return np.minimum(rise if start > 0 else 1.0, rise[::-1] if end < whole else 1.0) * np.ones(end - start)
+    return np.asarray(np.minimum(rise if start > 0 else 1.0, rise[::-1] if end < whole else 1.0) * np.ones(end - start))
 
 
 def _one(cover: Floats, face: Face, others: Sequence[Face]) -> Floats:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from gioconda.errors import DrivingError
 from gioconda.faces import search
 from gioconda.faces.landmarks import Lane, Stills
-from heads import paste
 from heads.base import Face, Floats, Image
 
 _WINDOW = 2.0

@@ -53,6 +53,12 @@ Source: `geometry_pipeline_metadata_landmarks.binarypb` inside face_landmarker.t
 
 _INDEX = _CANONICAL[:, 0].astype(np.intp)
 
+_YAW = 0.93
+_PITCH = (1.08, -1.6)
+"""True angle over fitted angle, and degrees added to pitch: what the network exaggerates, falls short of, and takes
+for straight ahead. Regression over 168 renderings of 24 random people with known pose (yaw within 30, pitch within 20 degrees);
+the mean error of people left out falls from 2.5 to 1.65 degrees, MediaPipe's own matrix has 3 to 4."""
+
 
 def pose(points: NDArray[np.floating]) -> Floats:
     """Rotation (..., 3, 3) float32, head axes to camera axes, of landmarks (..., 478, 3), z in the scale of x.
@@ -61,17 +67,32 @@ def pose(points: NDArray[np.floating]) -> Floats:
     forward direction `f = pose @ (0, 0, -1)`: f x > 0 looks to the right of the picture, f y > 0 looks down.
     """
     fitted = rigid.fit(_CANONICAL[:, 1:4], np.asarray(points, np.float64)[..., _INDEX, :], _CANONICAL[:, 4])
-    return fitted.rotation.astype(np.float32)
+    yaw, pitch, roll = _split(fitted.rotation)
+    return _compose(_YAW * yaw, _PITCH[0] * pitch + np.radians(_PITCH[1]), roll).astype(np.float32)
 
 
 def angles(rotation: NDArray[np.floating]) -> tuple[float, float, float]:
     """Yaw, pitch and roll in degrees of a rotation (3, 3).
 
     Yaw > 0 looks to the right of the picture, pitch > 0 looks down, roll > 0 leans clockwise as the viewer sees it:
-    `rotation = roll about z @ pitch about x @ yaw about -y`.
+    `rotation = (roll about z) @ (pitch about x) @ (yaw about -y)`.
     """
-    r = np.asarray(rotation, np.float64)
-    yaw = np.degrees(np.arctan2(r[2, 0], r[2, 2]))
-    pitch = np.degrees(np.arcsin(np.clip(r[2, 1], -1, 1)))
-    roll = np.degrees(np.arctan2(-r[0, 1], r[1, 1]))
-    return float(yaw), float(pitch), float(roll)
+    yaw, pitch, roll = (float(np.degrees(angle)) for angle in _split(np.asarray(rotation, np.float64)))
+    return yaw, pitch, roll
+
+
+def _split(r: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Yaw, pitch, roll (...) in radians of rotations (..., 3, 3)."""
+    yaw = np.arctan2(r[..., 2, 0], r[..., 2, 2])
+    pitch = np.arcsin(np.clip(r[..., 2, 1], -1, 1))
+    roll = np.arctan2(-r[..., 0, 1], r[..., 1, 1])
+    return yaw, pitch, roll
+
+
+def _compose(yaw: NDArray[np.float64], pitch: NDArray[np.float64], roll: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rotations (..., 3, 3) of angles (...) in radians, the inverse of `_split`."""
+    zero = np.zeros_like(yaw)
+    about_y, about_x, about_z = (
+        rigid.to_matrix(np.stack(vector, -1)) for vector in ((zero, -yaw, zero), (pitch, zero, zero), (zero, zero, roll))
+    )
+    return np.asarray(about_z @ about_x @ about_y)

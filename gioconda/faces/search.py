@@ -26,7 +26,7 @@ _FIRST = 1280
 """Pixels: the first look at a larger picture is at a smaller copy, averaged so that it does not shimmer."""
 
 _PADDED = 1.8
-"""Width of the padded look in longer sides of the picture: a face that fills the picture then fills half of it."""
+"""Side of the padded look in longer sides of the picture: a face that fills the picture then fills half of it."""
 
 _TURNS = (90, -90, 180, 30, -30, 60, -60, 120, -120, 150, -150)
 """Degrees by which the second look turns the picture."""
@@ -38,7 +38,7 @@ _SMALLEST_TILE = 240
 """Pixels: tiles are halved down to this, so that the last ones, below 480, bring out faces of 48."""
 
 _COMPANY = 5.0
-"""Side of the tiles in which further faces are looked for, in sizes of the largest face: those of half its size and more show."""
+"""Side of the tiles in which further faces are looked for, in sizes of the largest face: those of half its size show."""
 
 _SETTLE = 4
 """Times that a found face is looked at again, each from the landmarks before: they move by less than 1 % of the distance of

@@ -36,11 +36,17 @@ class StillPicture(Protocol):
     """What `gioconda.media.read_image` returns."""
 
     @property
-    def image(self) -> Image: ...
+    def image(self) -> Image:
+        """(H, W, 3) uint8 RGB."""
+
     @property
-    def alpha(self) -> Floats | None: ...
+    def alpha(self) -> Floats | None:
+        """(H, W) float32 in [0, 1], or None where all is solid."""
+
     @property
-    def digest(self) -> str: ...
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,19 +92,19 @@ class Tracker:
         image, alpha = picture.image, picture.alpha
         faces = self.find(image)
         chosen = _choose(faces, face, name, image.shape[1::-1])
+        others = [face for face in faces if face is not chosen]
         notes = []
-        turns = round(angles(chosen.pose)[2] / 90) % 4
-        if turns:
+        if turns := round(angles(chosen.pose)[2] / 90) % 4:
+            upright = _turned(image.shape[1], image.shape[0], turns)
             image = np.ascontiguousarray(np.rot90(image, turns))
-            alpha = None if alpha is None else np.ascontiguousarray(np.rot90(alpha, turns))
-            notes.append(f"{name} lay {('', 'on its right side', 'upside down', 'on its left side')[turns]} and was turned upright.")
-            upright = search.move(chosen, _turned(picture.image.shape[1], picture.image.shape[0], turns))
-            chosen = search.settle(image, upright, self._lane) or upright
+            alpha = None if alpha is None else np.rot90(alpha, turns)
+            chosen, *others = (search.move(face, upright) for face in (chosen, *others))
+            lay = ("", "on its side", "upside down", "on its side")[turns]
+            notes.append(f"{name} lay {lay} and was turned upright.")
         height, width = (side // 2 * 2 for side in image.shape[:2])
         image = np.ascontiguousarray(image[:height, :width])
-        alpha = None if alpha is None else alpha[:height, :width]
-        others = [search.move(other, _turned(picture.image.shape[1], picture.image.shape[0], turns)) for other in faces]
-        cover = matte(image, chosen, others=[o for o in others if search.apart(o, chosen) > 0.5], alpha=alpha)
+        alpha = None if alpha is None else np.ascontiguousarray(alpha[:height, :width])
+        cover = matte(image, chosen, others=others, alpha=alpha)
         portrait = Portrait(image, chosen, paste.align(chosen.points), cover, picture.digest)
         return Found(portrait, len(faces), (*notes, *_notes(portrait, len(faces), face, name)))
 
@@ -131,11 +137,9 @@ def _choose(faces: tuple[Face, ...], wanted: int | None, name: str, shape: tuple
             "Choose another picture, or cut this one to head and shoulders.",
         )
     if not 1 <= number <= len(faces):
-        many = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
+        many = "1 face was" if len(faces) == 1 else f"{len(faces)} faces were"
         raise PortraitError(
-            f"Face {number} was asked for, but {many} was found in {name}."
-            if len(faces) == 1
-            else f"Face {number} was asked for, but {many} were found in {name}.",
+            f"Face {number} was asked for, but {many} found in {name}.",
             "The largest face is number 1, the next number 2.",
             "Choose 1." if len(faces) == 1 else f"Choose a number from 1 to {len(faces)}.",
         )
@@ -177,8 +181,11 @@ def _notes(portrait: Portrait, faces: int, asked: int | None, name: str) -> list
 
 
 def _sharpness(portrait: Portrait) -> float:
-    """Fine detail of the face relative to its contrast: standard deviation of the Laplacian (Pech-Pacheco et al., "Diatom
-    autofocusing in brightfield microscopy", ICPR 2000) of the 128-pixel crop, in percent of that of its grey levels."""
+    """Fine detail of the face: how much its grey levels differ from their neighbours', in percent of their contrast.
+
+    The standard deviation of the Laplacian (Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", ICPR 2000),
+    in the middle of the crop at 256 pixels.
+    """
     import cv2
 
     crop = cv2.cvtColor(paste.cut(portrait.image, portrait.align, 256), cv2.COLOR_RGB2GRAY)[64:192, 64:192].astype(np.float32)
