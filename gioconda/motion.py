@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,7 +190,7 @@ def save(motion: Motion, path: Path) -> None:
     """Write a motion file: points, expression, pose, times, found; rate, clock and neutral frame as metadata."""
     from safetensors.numpy import save_file
 
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "points": np.ascontiguousarray(motion.points[: len(motion)]),
         "expression": np.ascontiguousarray(motion.expression, np.float32),
         "pose": np.ascontiguousarray(motion.pose, np.float32),

@@ -129,7 +129,8 @@ def _given(job: Job, motion: Motion, name: str, kind: str) -> Performance:
     keep = np.flatnonzero((motion.times >= job.start - 1e-9) & (motion.times < end))
     if not len(keep):
         raise DrivingError(
-            f"The {kind} {name} lasts {motion.times[-1]:.2f} s; nothing of it lies between --start {job.start} and --end {job.end}.",
+            f"The {kind} {name} lasts {motion.times[-1]:.2f} s; nothing of it lies between --start {job.start} and "
+            f"--end {job.end}.",
             "At least one frame is needed.",
             "Choose an earlier --start or a later --end.",
         )

@@ -99,11 +99,11 @@ def _shrink(track: Array, weights: Array, sigma: Array, groups: int) -> Array:
     floor = part[:, None] * (sigma**2).reshape(groups, -1).sum(-1)
     power = _average((rest**2).reshape(len(track), groups, -1).sum(-1), weights)
     gain = np.maximum(power - floor, 0) / np.maximum(power, _TINY)
-    return track - rest * np.repeat(1 - gain, track.shape[1] // groups, axis=1)
+    return np.asarray(track - rest * np.repeat(1 - gain, track.shape[1] // groups, axis=1))
 
 
 def _kernel(times: Array, span: int) -> Array:
-    """Gaussian weights (T, 2 span + 1) of each frame's neighbours in time; rows add up to one, uneven steps weigh as they fall."""
+    """Gaussian weights (T, 2 span + 1) of each frame's neighbours in time; rows add up to one."""
     offsets = np.arange(-span, span + 1)
     index = np.arange(len(times))[:, None]
     gap = times[np.clip(index + offsets, 0, len(times) - 1)] - times[:, None]

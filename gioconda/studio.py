@@ -138,13 +138,18 @@ def _written(
         else None
     )
     with ExitStack() as stack:
-        settings = {"rate": timing.rate, "clock": timing.clock, "crf": job.crf, "tags": tags(job), "sound": sound}
-        writer = stack.enter_context(VideoWriter(Path(job.output), size=size, **settings))
+
+        def writer_to(path: Path, size: tuple[int, int]) -> VideoWriter:
+            return stack.enter_context(
+                VideoWriter(path, size=size, rate=timing.rate, clock=timing.clock, crf=job.crf, tags=tags(job), sound=sound)
+            )
+
+        writer = writer_to(Path(job.output), size)
         reel = None
         if job.compare:
             driver = stack.enter_context(closing(pictures(performance))) if performance.clip else None  # type: ignore[type-var]
             reel = Reel(first, driver)
-            side = stack.enter_context(VideoWriter(reel_path(Path(job.output)), size=reel.size, **settings))
+            side = writer_to(reel_path(Path(job.output)), reel.size)
         cues = _cues(job, performance, _wants_driver(job, portraits))
         frames = stack.enter_context(closing(ahead(head.animate(identity, performance.neutral, cues))))  # type: ignore[type-var]
         mark = label.Label(first) if job.label else None

@@ -24,7 +24,7 @@ def test_a_known_similarity_is_found_again() -> None:
 
 
 def test_undo_is_the_inverse_of_apply() -> None:
-    frame = rigid.Similarity(np.float64(1.3), rigid.to_matrix(np.array([0.2, 0.5, -0.4])), np.array([3.0, 1, 2]))
+    frame = rigid.Similarity(np.array(1.3), rigid.to_matrix(np.array([0.2, 0.5, -0.4])), np.array([3.0, 1, 2]))
     np.testing.assert_allclose(frame.undo(frame.apply(cloud())), cloud(), atol=1e-12)
 
 

@@ -54,7 +54,7 @@ class Label:
         dark = float((ground[self._window].reshape(-1, 3) @ np.array([0.2126, 0.7152, 0.0722])).mean()) < 140
         ink, shade = (255.0, 0.0) if dark else (16.0, 255.0)
         # frame * keep + add, both worked out once.
-        self._keep: NDArray[np.float32] = (1 - halo) * (1 - glyphs)
+        self._keep: NDArray[np.float32] = ((1 - halo) * (1 - glyphs)).astype(np.float32)
         self._add: NDArray[np.float32] = (halo * shade * (1 - glyphs) + glyphs * ink).astype(np.float32)
 
     def draw(self, frame: Image) -> None:

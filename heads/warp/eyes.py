@@ -7,9 +7,11 @@ the parts of the iris that lids hide from what is seen at the same distance from
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from heads import mesh
 from heads.base import Floats, Image
@@ -42,7 +44,7 @@ SOFT_EDGE = 0.7
 """Pixels by which the edge between lid and eyeball is softened: as soft as a lens draws it."""
 
 PALE = 0.6
-"""Share by which the colour of what is seen of the white is drawn towards grey: the corners of an eye are pink, its middle is not."""
+"""Share by which the colour of the white is drawn towards grey: the corners, where it is seen, are pink, the rest is not."""
 
 PROFILE = 12
 """Steps of the iris's colour from its centre to its rim."""
@@ -101,18 +103,26 @@ class Eyes:
             if share == 0 or (high - low < 3).any():
                 continue
             window = np.s_[low[1] : high[1], low[0] : high[0]]
-            opening = cv2.GaussianBlur(openings[window], (0, 0), SOFT_EDGE)
+            opening = np.asarray(cv2.GaussianBlur(openings[window], (0, 0), SOFT_EDGE), np.float32)
             mask = opening * np.float32(share)
             if mask.any():
                 eyeball = self._eyeball(ball, placed, still, gaze, opening, (low + origin).astype(np.float64))
                 patch[window] = cv2.blendLinear(eyeball, np.ascontiguousarray(patch[window]), mask, 1 - mask)
 
-    def _eyeball(self, ball: _Ball, placed: Placed, still: Floats, gaze: Floats, opening: Floats, corner: Floats) -> Image:
+    def _eyeball(
+        self,
+        ball: _Ball,
+        placed: Placed,
+        still: Floats,
+        gaze: NDArray[np.floating],
+        opening: Floats,
+        corner: NDArray[np.floating],
+    ) -> Image:
         """White and iris (h, w, 3) of a window whose upper left pixel is `corner` in the frame."""
         height, width = opening.shape
         turn = np.linalg.inv(float(placed.skull.scale) * placed.skull.rotation[:2, :2])
 
-        def moved(picture: Image | Floats, shift: Floats) -> Image | Floats:
+        def moved(picture: NDArray[Any], shift: NDArray[np.floating]) -> NDArray[Any]:
             # Frame pixel to box pixel: the skull's turn in the plane about the eye's centre, undone.
             start = turn @ (corner + 0.5 - still[:2] - shift) + ball.centre[:2] - ball.origin - 0.5
             back = np.column_stack([turn, start])
@@ -164,7 +174,7 @@ def _taken_apart(image: Image, points: Floats, eye: tuple[int, ...], iris: tuple
     return _Ball((int(low[0]), int(low[1])), white, disc, cover, centre.astype(np.float32), _opening(points, eye))
 
 
-def _white(box: Floats, seen: np.ndarray, radius: float) -> Image:
+def _white(box: Floats, seen: NDArray[np.bool_], radius: float) -> Image:
     """The white of the eye over the whole box, from the brighter half of what is seen of it."""
     brightness = box.mean(-1)
     level = float(np.median(brightness))
@@ -176,10 +186,10 @@ def _white(box: Floats, seen: np.ndarray, radius: float) -> Image:
     grey = white.mean(-1, keepdims=True)
     # Little of it may be seen, and that in the corners' shade: a white is no darker than the skin around it.
     lift = max(1.0, level / max(float(grey[seen].mean()), 1.0))
-    return np.clip(np.rint(lift * ((1 - PALE) * white + PALE * grey)), 0, 245).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(lift * ((1 - PALE) * white + PALE * grey)), 0, 245), np.uint8)
 
 
-def _iris(box: Floats, seen: np.ndarray, distance: Floats) -> Image:
+def _iris(box: Floats, seen: NDArray[np.bool_], distance: Floats) -> Image:
     """The iris with the parts that lids hide filled in from its mean colour at the same distance from the centre."""
     step = np.clip((distance / LIMBUS * PROFILE).astype(int), 0, PROFILE - 1)
     colours = np.empty((PROFILE, 3), np.float32)
@@ -189,4 +199,4 @@ def _iris(box: Floats, seen: np.ndarray, distance: Floats) -> Image:
         last = colours[ring] = pixels.mean(0) if len(pixels) else last
     smooth = cv2.GaussianBlur(colours[step], (0, 0), 1.0)
     own = cv2.GaussianBlur((seen & (distance <= LIMBUS)).astype(np.float32), (0, 0), 1.0)[..., None] * seen[..., None]
-    return np.clip(np.rint(own * box + (1 - own) * smooth), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(own * box + (1 - own) * smooth), 0, 255), np.uint8)

@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from heads.base import Channel, Cue, HeadError, Identity, Image, Portrait
+from heads.base import Channel, Cue, Floats, HeadError, Identity, Image, Portrait
 from heads.warp import eyes, layers, layout, mouth, raster
 from heads.warp.transfer import Transfer
 
@@ -65,7 +65,8 @@ class Warp:
         """One frame per cue; see `heads.base.Head.animate`. Works cue by cue, so `lookahead` changes nothing."""
         if identity.head != self.name:
             raise HeadError(
-                f"The identity was made by the head {identity.head!r}. The warp head needs one of its own. Enroll the portraits again."
+                f"The identity was made by the head {identity.head!r}. The warp head needs one of its own. "
+                "Enroll the portraits again."
             )
         if missing := {"person", "behind"} - set(identity.state):
             raise HeadError(
@@ -103,7 +104,7 @@ class Warp:
             yield frame
 
 
-def _box(vertices: layout.Floats, image: Image) -> tuple[int, int, int, int]:
+def _box(vertices: Floats, image: Image) -> tuple[int, int, int, int]:
     """The part of the picture (x, y, W, H) that the mesh covers."""
     height, width = image.shape[:2]
     low = np.floor(vertices[:, :2].min(0)).astype(int)

@@ -7,6 +7,7 @@ where the person's matte ends, turn with the head; towards the shoulders they st
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +58,7 @@ class Layout:
     """A portrait's mesh at rest."""
 
     source: Floats
-    """(V, 3) float32: x, y in pixels of the portrait, and 1 in the mouth, -1 on eyeballs, else 0: what `raster.draw` interpolates."""
+    """(V, 3) float32 for `raster.draw`: x, y in pixels of the portrait; 1 in the mouth, -1 on eyeballs, else 0."""
     triangles: NDArray[np.int32]
     """(F, 3)"""
     rest: Floats
@@ -184,7 +185,7 @@ def _bands(oval: list[int], first: int, rings: int) -> NDArray[np.int32]:
     """Triangles between the oval and the first ring, and between each ring and the next."""
     n, out = len(oval), []
     loops = [oval] + [list(range(first + k * n, first + (k + 1) * n)) for k in range(rings)]
-    for inner, outer in zip(loops, loops[1:], strict=False):
+    for inner, outer in pairwise(loops):
         for i in range(n):
             j = (i + 1) % n
             out += [(inner[i], inner[j], outer[i]), (inner[j], outer[j], outer[i])]

@@ -20,6 +20,9 @@ from heads.warp.transfer import Placed
 
 _JAW = mesh.SHAPE["jawOpen"]
 
+JAW_CERTAIN = 0.5
+"""Rise of the jaw's blendshape from which the chin's landmark is believed whole."""
+
 PARTING = 0.012
 """Gap of the lips, in distances between the outer eye corners, from which the mouth's inside begins to show: about 1 mm."""
 
@@ -43,7 +46,7 @@ CROWN = 0.117
 """Height of an upper incisor's crown, in the same unit: 10.5 mm (Nelson, 2015)."""
 
 SHOWN = 0.034
-"""How far the upper incisors' edge lies below the line between closed lips, in the same unit: 3 mm of them show when the lips part
+"""How far the upper incisors' edge lies below the line between closed lips, in the same unit: 3 mm show when the lips part
 (Vig and Brundo, "The kinetics of anterior tooth display", J. Prosthet. Dent. 39, 1978)."""
 
 LIT_SKIN = 1.3
@@ -55,8 +58,17 @@ OVERBITE = 0.022
 CHEEK = 0.45
 """Distance from the middle, in the same unit, at which the cheek's shadow has taken all light from the teeth."""
 
-SUPERSAMPLE = 3
+SUPERSAMPLE = 2
 """Teeth are painted this many times finer than the frame and averaged."""
+
+TONGUE_DEPTH = 0.8
+"""Length of the tongue from its tip into the throat, in distances between the outer eye corners (the 3-D head's)."""
+
+ATLAS = 200
+"""Rows of the painted atlas for each kind of tooth: a row is 0.2 mm."""
+
+REACH = 0.45
+"""Half width and whole height of what the atlas shows, in distances between the outer eye corners."""
 
 GAIN = (0.4, 2.2)
 """Limits of the colour gain from the driver's mouth to the portrait's light."""
@@ -141,6 +153,7 @@ class Mouth:
         )
         self._jaw, self._jaw_rest = teeth.jaw * self._iod, float(neutral.expression[_JAW])
         self._teeth, self._rest = teeth, self._placed_teeth(teeth)
+        self._colours, self._values = _atlas(teeth.edge), _places(teeth.vertices, teeth.kind, teeth.edge)
 
     def _placed_teeth(self, teeth: Teeth) -> Floats:
         """The teeth (V, 3) in the portrait's pixels: the 3-D head laid over the face, then moved onto its mouth."""
@@ -153,7 +166,7 @@ class Mouth:
         # From the lips' line the edge of the upper teeth is set by what people show, not by how the model closes its mouth.
         model_edge = (teeth.edge - teeth.landmarks[[13, 14], 1].mean()) * over.scale
         drop = np.array([0, SHOWN * self._iod - model_edge, 0])
-        return (centred + np.append(middle[:2], model_middle[2]) + drop).astype(np.float32)
+        return np.asarray(centred + np.append(middle[:2], model_middle[2]) + drop, np.float32)
 
     def fill(self, patch: Image, lips: Floats, placed: Placed, cue: Cue, origin: tuple[int, int]) -> None:
         """Paint the inside of the mouth into `patch` (h, w, 3), in place.
@@ -172,7 +185,7 @@ class Mouth:
             return
         box = (int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
         window = np.s_[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
-        mask = cv2.GaussianBlur(lips[window], (3, 3), 0)
+        mask = np.asarray(cv2.GaussianBlur(lips[window], (3, 3), 0), np.float32)
         if not mask.any():
             return
         if cue.crop is not None and cue.crop_points is not None:
@@ -200,34 +213,66 @@ class Mouth:
         gain = np.clip(self._light / np.maximum(view.light, 1), *GAIN)
         return np.clip(paint * gain, 0, 255).astype(np.uint8)
 
+    def _lowered(self, placed: Placed, cue: Cue) -> Floats:
+        """(3,) pixels that the lower teeth have gone down: by the jaw's blendshape or the chin, whichever went further.
+
+        The chin's skin also moves when a smile pulls at it, so it counts as far as the blendshape says that the jaw is open.
+        """
+        opened = max(0.0, float(cue.expression[_JAW] - self._jaw_rest))
+        jaw = placed.skull.scale * placed.skull.rotation @ (opened * self._jaw)
+        chin = placed.points[152] - placed.skull.apply(self._points[152][None])[0]
+        believed = min(1.0, opened / JAW_CERTAIN) * chin
+        return np.asarray(believed if np.linalg.norm(believed[:2]) > np.linalg.norm(jaw[:2]) else jaw, np.float32)
+
     def _modelled(self, mask: Floats, placed: Placed, cue: Cue, box: tuple[int, int, int, int]) -> Image:
         """Teeth and tongue of the 3-D head in the portrait's light, over a dark cavity."""
         vertices = placed.skull.apply(self._rest)
-        opened = max(0.0, float(cue.expression[_JAW] - self._jaw_rest))
-        vertices[self._teeth.kind != headmodel.UPPER_TEETH] += placed.skull.scale * placed.skull.rotation @ (opened * self._jaw)
-        values = np.column_stack([self._teeth.vertices[:, :2], self._teeth.kind]).astype(np.float32)
-        fine = raster.draw(vertices.astype(np.float32), values, self._teeth.triangles, box, float(SUPERSAMPLE))
-        colour = cv2.resize(_painted(fine, self._teeth.edge), box[2:], interpolation=cv2.INTER_AREA)
+        vertices[self._teeth.kind != headmodel.UPPER_TEETH] += self._lowered(placed, cue)
+        drawn = raster.draw(vertices.astype(np.float32), self._values, self._teeth.triangles, box, float(SUPERSAMPLE))
+        column, row = drawn[..., 0].copy(), drawn[..., 1].copy()
+        row[column == raster.NOTHING] = 4 * ATLAS - 1
+        fine = cv2.remap(self._colours, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        colour = cv2.resize(fine, box[2:], interpolation=cv2.INTER_AREA)
         # Lips shade what lies right behind them.
         depth = max(0.8, 0.012 * self._iod)
         shade = np.clip(0.35 + 0.75 * cv2.GaussianBlur(mask, (0, 0), depth), 0.4, 1)[..., None]
-        return np.clip(colour * shade * self._white, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(colour * shade * self._white, 0, 255), np.uint8)
 
 
-def _painted(drawn: Floats, edge: float) -> Floats:
-    """Colours (h, w, 3), shares of the light, for pixels that say where on teeth or tongue they lie: x, y, kind."""
-    x, y, kind = np.abs(drawn[..., 0]), drawn[..., 1], np.rint(drawn[..., 2])
-    upper, lower, tongue = (kind == k for k in (headmodel.UPPER_TEETH, headmodel.LOWER_TEETH, headmodel.TONGUE))
-    gap = np.abs(x[..., None] - GAPS).min(-1)
-    # Lower incisors are about two thirds as wide as upper ones (Nelson, 2015).
-    gap = np.where(lower, np.abs(x[..., None] - GAPS * 0.66).min(-1), gap)
-    line = 1 - 0.18 * np.exp(-((gap / GAP_WIDTH) ** 2))
-    gum = np.clip((edge - CROWN - y + 0.25 * gap) / 0.012, 0, 1)[..., None]
-    tooth = IVORY * (line * np.where(lower, 0.86, 1.0))[..., None]
-    tooth = np.where(upper[..., None], (1 - gum) * tooth + gum * GUM, tooth)
+def _atlas(edge: float) -> Floats:
+    """Colours (4 ATLAS, 2 ATLAS + 1, 3), shares of the light: upper teeth, lower teeth, tongue, throat, one above the other.
+
+    Columns run over x, the rows of each over y (`_places`); the teeth's vertices say where in it they lie.
+    """
+    x = np.abs(np.linspace(-REACH, REACH, 2 * ATLAS + 1, dtype=np.float32))[None]
+    y = np.linspace(0, 1, ATLAS, dtype=np.float32)[:, None]
     shadow = np.clip(1 - (x / CHEEK) ** 2, 0.12, 1)[..., None]
-    colour = np.where((upper | lower)[..., None], tooth * shadow, np.where(tongue[..., None], TONGUE * 0.75, CAVITY))
-    return np.asarray(colour, np.float32)
+    parts = []
+    # Lower incisors are about two thirds as wide as upper ones (Nelson, 2015).
+    for width, light in ((1.0, 1.0), (0.66, 0.86)):
+        gap = np.abs(x[..., None] - GAPS * width).min(-1)
+        line = 1 - 0.18 * np.exp(-((gap / GAP_WIDTH) ** 2))
+        tooth = np.broadcast_to(IVORY * (line * light)[..., None], (ATLAS, x.shape[1], 3))
+        if width == 1.0:
+            gum = np.clip((edge - CROWN - (edge - REACH + y * REACH) + 0.25 * gap) / 0.012, 0, 1)[..., None]
+            tooth = (1 - gum) * tooth + gum * GUM
+        parts.append(tooth * shadow)
+    # A tongue lies in the mouth's own shadow, the deeper the darker.
+    depth = (1.0 - 0.72 * y - 0.35 * (x / REACH) ** 2)[..., None]
+    parts += [np.clip(depth, 0.12, 1) * TONGUE, np.broadcast_to(CAVITY, parts[0].shape)]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def _places(vertices: Floats, kind: NDArray[np.uint8], edge: float) -> Floats:
+    """(V, 3): column and row of the atlas for each vertex of teeth and tongue, and 0."""
+    row = np.clip((vertices[:, 1] - (edge - REACH)) / REACH, 0, 1)
+    tongue = kind == headmodel.TONGUE
+    back = vertices[:, 2] - vertices[tongue, 2].min() if tongue.any() else vertices[:, 2]
+    row = np.select([kind == headmodel.UPPER_TEETH, tongue], [row, np.clip(back / (0.5 * TONGUE_DEPTH), 0, 1)], 0.5)
+    # Half a row inside its part, so that interpolation does not mix parts.
+    part = np.select([kind == headmodel.UPPER_TEETH, kind == headmodel.LOWER_TEETH], [0, 1], 2)
+    column = (np.clip(vertices[:, 0] / REACH, -1, 1) + 1) * ATLAS
+    return np.column_stack([column, part * ATLAS + 0.5 + row * (ATLAS - 2), np.zeros(len(row))]).astype(np.float32)
 
 
 def _view(image: Image, points: Floats) -> _View:
