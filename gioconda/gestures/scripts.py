@@ -166,7 +166,7 @@ def speak(stage: Stage) -> None:
 def living(stage: Stage) -> None:
     """A portrait that is left alone: it looks about, breathes, thinks, and once in a while smiles at who looks at it."""
     rng, at = stage.rng, 1.6
-    acts = [_aside, _hint, _ponder, _near, _aside, _sigh]
+    acts = [aside, _hint, _ponder, _near, aside, _sigh]
     turn = int(rng.integers(len(acts)))
     while True:
         act, seconds = acts[turn % len(acts)], float(rng.uniform(2.9, 3.9))
@@ -176,7 +176,7 @@ def living(stage: Stage) -> None:
         at, turn = at + seconds + float(rng.uniform(0.1, 0.9)), turn + 1
 
 
-def _aside(stage: Stage) -> None:
+def aside(stage: Stage) -> None:
     """Something moves at the side: eyes there, head after them, and back."""
     side, t = float(stage.rng.choice([-1, 1])), stage.t
     far, down = side * float(stage.rng.uniform(10, 15)), float(stage.rng.uniform(-2, 4))
