@@ -132,7 +132,8 @@ def test_no_import_cycles() -> None:
             if isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
-                found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+                full = {alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+                found |= {full[name] if full[name] in names else node.module for name in full}
         graph[name] = {target for target in found if target in names} - {name}
     while leaves := {name for name, targets in graph.items() if not targets}:
         graph = {name: targets - leaves for name, targets in graph.items() if name not in leaves}
