@@ -13,7 +13,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 OUT := out
 DEMO := $(OUT)/mona.mp4
-DEMO_PORTRAIT ?= examples/portraits/mona.jpg
+DEMO_PORTRAIT ?= $(firstword $(wildcard examples/portraits/ada.* examples/portraits/*.jpg))
 DEMO_GESTURE ?= smile
 # Debian's Chromium drives the page in the tests; browsers that Playwright would download itself are not used.
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
