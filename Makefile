@@ -12,7 +12,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 OUT := out
-DEMO := $(OUT)/mona.mp4
+DEMO := $(abspath $(OUT)/mona.mp4)
 DEMO_PORTRAIT ?= $(firstword $(wildcard examples/portraits/ada.* examples/portraits/*.jpg))
 DEMO_GESTURE ?= smile
 # Debian's Chromium drives the page in the tests; browsers that Playwright would download itself are not used.
@@ -50,7 +50,6 @@ $(VENV)/installed-dev: requirements.txt requirements-dev.txt | $(VENV)/installed
 demo: setup
 	@mkdir -p $(OUT)
 	@$(PY) -m gioconda animate $(DEMO_PORTRAIT) --gesture $(DEMO_GESTURE) -o $(DEMO) --overwrite
-	@echo "$(abspath $(DEMO))"
 
 browser:
 	@for name in $(BROWSERS); do command -v $$name >/dev/null && exit 0; done; \
