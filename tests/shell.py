@@ -71,6 +71,14 @@ def png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
 
 
+def read(terminal: int) -> bytes:
+    """What a terminal says next; nothing once nobody is at the other end, which Linux calls an error."""
+    try:
+        return os.read(terminal, 4096)
+    except OSError:
+        return b""
+
+
 @dataclass(frozen=True)
 class Result:
     """What a command said."""

@@ -1,4 +1,4 @@
-"""What people give by mistake: every time a sentence on what was found, what is needed and what to do, and nothing left behind."""
+"""What people give by mistake: a sentence on what was found, what is needed and what to do, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from media_made import make_clip
-from shell import SIDE, Result, Shell, face, frames, placed, png, save
+from shell import SIDE, Result, Shell, face, frames, placed, png, read, save
 
 from gioconda.job import Job
 from gioconda.media import VideoWriter
@@ -257,14 +257,6 @@ def interrupted(shell: Shell, after: str, signals: tuple[int, ...], *arguments: 
     return Result(process.returncode, out, said.decode())
 
 
-def read(terminal: int) -> bytes:
-    """What a terminal says next; nothing once nobody is at the other end, which Linux calls an error."""
-    try:
-        return os.read(terminal, 4096)
-    except OSError:
-        return b""
-
-
 @pytest.mark.parametrize(
     ("after", "signals"),
     [
@@ -295,7 +287,7 @@ def test_two_faces(shell: Shell) -> None:
     """The largest is taken and a note says so; the other can be asked for; a third is not there."""
     picture = placed({(0, 0): face(3, side=320), (340, 40): face(7, side=220)}, (560, 320))
     both = save(shell.folder / "both.png", picture)
-    sums = set()
+    sums: set[bytes] = set()
     for wanted in ((), ("--face", 1), ("--face", 2)):
         output = shell.folder / f"{len(sums)}.mp4"
         result = shell.run(
