@@ -100,3 +100,22 @@ def test_nothing_selected(tmp_path: Path) -> None:
     assert "It lasts 1.20 s" in refused(path, start=2.0)
     assert "between 0.50 s and 0.50 s" in refused(path, start=0.5, end=0.5)
     assert "between 0.50 s and 0.51 s" in refused(path, start=0.5, end=0.51)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts"])
+def test_random_damage_is_read_or_refused(tmp_path: Path, suffix: str) -> None:
+    """Whatever a bit flips, the user sees a sentence."""
+    whole = make_clip(tmp_path / f"a.{suffix}", 20, codec="mpeg4" if suffix == "avi" else "libx264").read_bytes()
+    random = np.random.default_rng(11)
+    outcomes = set()
+    for trial in range(25):
+        data = bytearray(whole[: random.integers(1, len(whole))] if trial % 3 == 0 else whole)
+        for place in random.integers(0, len(data) if trial % 2 else min(len(data), 400), 8):
+            data[place] = random.integers(0, 256)
+        path = tmp_path / f"b{trial}.{suffix}"
+        path.write_bytes(data)
+        try:
+            outcomes.add(len(list(VideoReader(path))) > 0)
+        except DrivingError:
+            outcomes.add(False)
+    assert outcomes == {True, False}

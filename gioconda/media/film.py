@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from itertools import islice
@@ -89,7 +90,14 @@ def video_stream(container: InputContainer, path: Path) -> av.VideoStream:
         raise DrivingError(
             f"{path.name} holds {content}.", "A clip with a picture of a speaking face is needed.", "Choose another file."
         )
-    stream = max(streams, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height))
+    known = [s for s in streams if s.codec_context]
+    if not known:
+        raise DrivingError(
+            f"{path.name} holds a video in a coding that is not known here.",
+            f"A video is needed: {READS}.",
+            "Convert it to MP4.",
+        )
+    stream = max(known, key=lambda s: (bool(s.disposition & Disposition.default), s.width * s.height))
     if max(stream.width, stream.height) > MAX_SIDE or stream.width * stream.height > MAX_PIXELS:
         raise DrivingError(
             f"{path.name} has frames of {stream.width:,} × {stream.height:,} pixels.",
@@ -314,9 +322,11 @@ def _promised(container: InputContainer, stream: av.VideoStream, origin: Fractio
     """Seconds from the first frame to the end of the video, as the file says; None where it does not."""
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
-    if "DURATION" in stream.metadata:
-        hours, minutes, seconds = stream.metadata["DURATION"].split(":")
-        return float(int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds) - origin)
+    # Matroska's writers leave the length of each stream in a tag.
+    if tag := re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "")):
+        end = int(tag[1]) * 3600 + int(tag[2]) * 60 + Fraction(tag[3])
+        # A tag may have outlived a cut; the header has not.
+        return float(min(end, Fraction(container.duration or 0, 1_000_000)) - origin)
     if container.duration and not container.streams.audio:
         return container.duration / 1e6 - float(origin) + (container.start_time or 0) / 1e6
     return None

@@ -43,6 +43,7 @@ READS = "JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF"
 
 BROKEN = (
     OSError,
+    RuntimeError,
     SyntaxError,
     ValueError,
     LookupError,

@@ -29,6 +29,9 @@ with macroblock trees 2.4 ms and 440 kB; `veryfast` 4.8 ms and 393 kB; `faster` 
 MP4 = {"movflags": "+faststart", "movie_timescale": "90000"}
 """The index goes to the front, and delays (edit lists) count in 1/90000 s, MPEG's own clock; FFmpeg would round to 1 ms."""
 
+MAX_THREADS = 8
+"""Encoder threads: each holds frames in memory, and pictures of a face keep no more of them busy."""
+
 KEY_EVERY = Fraction(2)
 """Seconds between key frames at most: a player jumps to any place at once."""
 
@@ -75,6 +78,8 @@ class VideoWriter:
             OutputError: the folder is missing or cannot be written, or the output is a folder.
             ValueError: odd sides, an unknown tag, or a clock that MP4 cannot hold.
         """
+        import av
+
         if size[0] % 2 or size[1] % 2 or min(size) <= 0:
             raise ValueError(f"H.264 in 4:2:0 needs even sides, not {size[0]} × {size[1]}")
         if clock <= 0 or clock.denominator > MAX_TICKS:
@@ -93,9 +98,12 @@ class VideoWriter:
         try:
             self._check_place()
             self._open(crf, sound)
-        except BaseException as error:
+        except (OSError, av.FFmpegError) as error:
             self.abandon()
             raise self._explained(error) from error
+        except BaseException:
+            self.abandon()
+            raise
 
     def write(self, image: Image, ticks: int) -> None:
         """Append a frame.
@@ -191,7 +199,7 @@ class VideoWriter:
         codec = stream.codec_context
         codec.time_base = self.clock
         codec.gop_size = max(1, round(KEY_EVERY * self.rate))
-        codec.thread_count = os.cpu_count() or 1
+        codec.thread_count = min(os.cpu_count() or 1, MAX_THREADS)
         codec.color_primaries = codec.color_trc = codec.colorspace = BT709
         codec.color_range = LIMITED
         stream.time_base = self.clock
@@ -232,18 +240,19 @@ class VideoWriter:
         self._closed = True
 
     def _guarded(self, work: Callable[..., None], *args: int) -> None:
-        try:
-            work(*args)
-        except BaseException as error:
-            self.abandon()
-            raise self._explained(error) from error
-
-    def _explained(self, error: BaseException) -> BaseException:
-        """What a failed write means to the user; other errors as they are."""
         import av
 
-        if not isinstance(error, (OSError, av.FFmpegError)):
-            return error
+        try:
+            work(*args)
+        except (OSError, av.FFmpegError) as error:
+            self.abandon()
+            raise self._explained(error) from error
+        except BaseException:
+            self.abandon()
+            raise
+
+    def _explained(self, error: Exception) -> OutputError:
+        """What a failed write means to the user."""
         name, folder = self.path.name, self.path.absolute().parent
         number = getattr(error, "errno", None)
         if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
