@@ -1,0 +1,124 @@
+"""The pieces of HTML that the page shows: what was seen in an upload, how far a run is, what it made, what stopped it.
+
+Whatever a visitor named is escaped here, in the one room that makes HTML.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from html import escape
+
+from gioconda.errors import GiocondaError
+from gioconda.inspect import Inspection
+from gioconda.job import Clip
+from heads.base import Image
+
+GLIMPSE_SIDE = 480
+"""Pixels: the longer side of the picture shown while a run works."""
+
+GLIMPSE_QUALITY = 80
+"""JPEG quality, 0 … 100, of that picture: about 25 kB."""
+
+SCROLL = "() => { document.getElementById('right').scrollIntoView({behavior: 'smooth', block: 'nearest'}); return []; }"
+"""Script that brings the result into view, which on a phone lies below the inputs; it hands no inputs on."""
+
+_ICON = (
+    '<svg width="56" height="56" viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="1.1" aria-hidden="true">'
+    '<rect x="2.5" y="2.5" width="19" height="19" rx="2"/><rect x="5" y="5" width="14" height="14" rx="1"/>'
+    '<circle cx="12" cy="10.2" r="2.6"/><path d="M7 19c.5-3 2.5-4.400 5-4.400s4.500 1.400 5 4.400"/></svg>'
+)
+
+EMPTY = f'<div class="frame empty-frame"><div class="hint">{_ICON}The video appears here.</div></div>'
+"""The place of the result before the first run."""
+
+HEADER = (
+    "<header><h1>Gioconda</h1><p>Give it a portrait and a clip of someone talking, or a gesture, and the portrait comes alive. "
+    "Every result is labelled as AI-animated.</p></header>"
+)
+
+_LICENCE = "https://www.apache.org/licenses/LICENSE-2.0"
+
+
+def footer(*, kept: int, shared: bool) -> str:
+    """What the marks are, the licence, and where pictures go.
+
+    Args:
+        kept: minutes after which uploads and results are deleted.
+        shared: whether the page is reached through Gradio's tunnel.
+    """
+    road = (
+        "This page is shared: what you upload passes through Gradio's tunnel on its way to the machine that animates it. There it is"
+        if shared
+        else "Nothing leaves the machine that runs this page: no upload, no statistics, no look-up. Pictures, clips and results are"
+    )
+    return (
+        "<footer>"
+        "<p><b>Marks.</b> A video carries a visible label, “AI-animated portrait”, unless the settings leave it out, and always MP4 "
+        "tags with the same words, the tool and its version.</p>"
+        f"<p><b>Privacy.</b> {road} deleted about {kept} minutes later, and when the program ends.</p>"
+        "<p><b>Fair use.</b> Animate people who agreed to it. Do not deceive, impersonate or harass anyone.</p>"
+        f'<p><b>Licence.</b> <a href="{_LICENCE}" target="_blank" rel="noreferrer">Apache 2.0</a>; free to use and to change.</p>'
+        "</footer>"
+    )
+
+
+def said(kind: str, first: str, others: Iterable[str] = (), name: str = "") -> str:
+    """A short message: `kind` is "fine", "note" or "wrong"; the texts are escaped here."""
+    title = f"<b>{escape(name)}</b> · " if name else ""
+    items = "".join(f"<li>{escape(line)}</li>" for line in others)
+    role = ' role="alert"' if kind == "wrong" else ""
+    return f'<div class="said {kind}"{role}><p>{title}{escape(first)}</p>{f"<ul>{items}</ul>" if items else ""}</div>'
+
+
+def seen(inspections: Iterable[tuple[str, Inspection]]) -> str:
+    """What was seen in the uploads, one message per file; each is given with its name."""
+    return "".join(_seen(name, inspection) for name, inspection in inspections)
+
+
+def _seen(name: str, inspection: Inspection) -> str:
+    if not inspection.ok:
+        return said("wrong", " ".join(inspection.lines))
+    first, *notes = inspection.lines
+    return said("note" if notes else "fine", first, notes, name)
+
+
+UNEXPECTED = said("wrong", "Something went wrong that should not have. The details are in the terminal that runs the page.")
+"""What the page says of an error that nobody foresaw."""
+
+
+def stopped_by(error: Exception) -> str:
+    """An error as the page tells it."""
+    if isinstance(error, GiocondaError):
+        return said("wrong", f"{error.found} {error.needed} {error.do}")
+    return said("wrong", str(error))
+
+
+def glimpse(image: Image) -> str:
+    """A frame (H, W, 3) uint8 while the run works, as a JPEG inside the page: nothing is written to a disk."""
+    import cv2
+
+    from gioconda.media import resize_to
+
+    small = cv2.cvtColor(resize_to(image, GLIMPSE_SIDE), cv2.COLOR_RGB2BGR)
+    data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, GLIMPSE_QUALITY])[1].tobytes()
+    return f'<div class="frame"><img alt="A frame of the video being made" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}"></div>'
+
+
+def working(label: str, done: int, total: int, left: float | None = None) -> str:
+    """How far a run is: label, done of total, and seconds left when they can be told."""
+    count = f"{done} of {total}" if total else ""
+    time = f"about {max(1, round(left))} s left" if left is not None else ""
+    bar = f'<progress max="{total}" value="{done}" aria-label="{escape(label)}"></progress>' if total else ""
+    right = " · ".join(part for part in (count, time) if part)
+    return f'<div class="working"><div class="line"><b>{escape(label)}</b><span>{right}</span></div>{bar}</div>'
+
+
+def report(clip: Clip) -> str:
+    """What was made, and what is worth knowing about it."""
+    width, height = clip.size
+    marks = {"label": "visible label", "tags": "MP4 tags"}
+    facts = f"{clip.seconds:.1f} seconds, {width} × {height} pixels, {float(clip.rate):.5g} frames per second."
+    carried = ", ".join(marks.get(mark, mark) for mark in clip.marks)
+    notes = [str(note) for note in clip.report.get("notes", ())]
+    return said("note" if notes else "fine", facts, [f"Marked by: {carried}.", *notes], "Done")
