@@ -184,6 +184,34 @@ def test_cmyk_and_damaged_profiles(tmp_path: Path) -> None:
     assert np.array_equal(read_image(tmp_path / "bad.png").image, scene())
 
 
+def printers_profile(ink: tuple[int, int, int, int], lab: tuple[int, int, int]) -> bytes:
+    """A CMYK profile of a strange printer: white everywhere but where `ink` (0 or 1 each) prints the colour CIE `lab`.
+
+    ICC.1:2001-04: a header, one A2B0 tag of type lut8 with two steps per ink and Lab in eight bits.
+    """
+    cube = [bytes((255, 128, 128))] * 16
+    cube[int("".join(map(str, ink)), 2)] = bytes((round(lab[0] * 2.55), lab[1] + 128, lab[2] + 128))
+    ramp = bytes(range(256))
+    matrix = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
+    lut = b"mft1" + bytes(4) + bytes((4, 3, 2, 0)) + matrix + ramp * 4 + b"".join(cube) + ramp * 3
+    white = struct.pack(">3i", 63190, 65536, 54061)
+    tags = struct.pack(">I4sII", 1, b"A2B0", 144, len(lut)) + lut
+    head = struct.pack(">I4sI4s4s4s12s4s", 128 + len(tags), b"lcms", 0x02100000, b"prtr", b"CMYK", b"Lab ", bytes(12), b"acsp")
+    return (head + bytes(68 - len(head)) + white).ljust(128, b"\0") + tags
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "tiff"])
+def test_cmyk_goes_through_its_profile(tmp_path: Path, suffix: str) -> None:
+    ink = np.zeros((80, 80, 4), np.uint8)
+    ink[..., 1:3] = 255
+    options: dict[str, Any] = {"quality": 95} if suffix == "jpg" else {}
+    picture = PIL.frombytes("CMYK", (80, 80), ink.tobytes())
+    picture.save(tmp_path / f"print.{suffix}", icc_profile=printers_profile((0, 1, 1, 0), (54, 0, 0)), **options)
+    found = read_image(tmp_path / f"print.{suffix}").image[40, 40].astype(int)
+    # L* = 54 is sRGB grey 129 (IEC 61966-2-1); without the profile it would be red.
+    assert np.abs(found - 129).max() <= 3
+
+
 def test_a_profile_for_other_colours_is_left_out(tmp_path: Path) -> None:
     grey = PIL.fromarray(scene()).convert("L")
     grey.save(tmp_path / "grey.jpg", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), quality=95)
