@@ -119,7 +119,7 @@ class Follower:
             self._lane.forget()
             face = self._step(image, window)
             if face is not None and _plausible(face, last):
-                return self._begin(image, face)
+                return self._begin(image, face, window if window.holds(face) else None)
         faces: Sequence[Face] = search.glance(image, self._stills)
         if (not faces and thorough) or (last is None and number > len(faces) > 0):
             faces = search.find(image, self._stills, self._lane, self._stop)
