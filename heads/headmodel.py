@@ -26,7 +26,9 @@ SKIN, MOUTH, LEFT_EYE, RIGHT_EYE, UPPER_TEETH, LOWER_TEETH, TONGUE, LASHES = ran
 
 ARCHETYPES = tuple(
     f"{race}-{sex}-{age}"
-    for race in ("african", "asian", "caucasian") for sex in ("female", "male") for age in ("child", "young", "old")
+    for race in ("african", "asian", "caucasian")
+    for sex in ("female", "male")
+    for age in ("child", "young", "old")
 )
 """MakeHuman's names of its macro shapes: typical heads to start from, no statement about anybody."""
 
@@ -105,10 +107,23 @@ class HeadModel:
         np.minimum.at(vertex_part, triangles, part[:, None])
         units = moves[:SHAPES]
         fields = (
-            mean, identity, np.asarray(arrays["archetypes"], np.float32), units, moves[SHAPES], triangles, part, vertex_part,
-            np.asarray(arrays["lips"], np.float32) / 255, np.asarray(arrays["sky"], np.float32) / 255,
-            np.asarray(arrays["twin"], np.int32), corners, weights, np.asarray(arrays["landmark_twin"], np.int32),
-            _pick(mean, corners, weights), _pick(identity, corners, weights), _pick(units, corners, weights),
+            mean,
+            identity,
+            np.asarray(arrays["archetypes"], np.float32),
+            units,
+            moves[SHAPES],
+            triangles,
+            part,
+            vertex_part,
+            np.asarray(arrays["lips"], np.float32) / 255,
+            np.asarray(arrays["sky"], np.float32) / 255,
+            np.asarray(arrays["twin"], np.int32),
+            corners,
+            weights,
+            np.asarray(arrays["landmark_twin"], np.int32),
+            _pick(mean, corners, weights),
+            _pick(identity, corners, weights),
+            _pick(units, corners, weights),
         )
         for array in fields:
             array.flags.writeable = False
@@ -133,8 +148,20 @@ class HeadModel:
 
 
 _NAMES = (
-    "mean", "identity", "archetypes", "triangles", "part", "lips", "sky", "twin", "landmark_corners", "landmark_weights",
-    "landmark_twin", "unit_starts", "unit_vertices", "unit_moves",
+    "mean",
+    "identity",
+    "archetypes",
+    "triangles",
+    "part",
+    "lips",
+    "sky",
+    "twin",
+    "landmark_corners",
+    "landmark_weights",
+    "landmark_twin",
+    "unit_starts",
+    "unit_vertices",
+    "unit_moves",
 )
 
 

@@ -84,4 +84,4 @@ def to_matrix(vector: NDArray[np.floating]) -> Array:
     zero = np.zeros_like(axis[..., 0])
     x, y, z = axis[..., 0], axis[..., 1], axis[..., 2]
     k = np.stack([np.stack([zero, -z, y], -1), np.stack([z, zero, -x], -1), np.stack([-y, x, zero], -1)], -2)
-    return np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * (k @ k)
+    return np.asarray(np.eye(3) + np.sin(angle) * k + (1 - np.cos(angle)) * (k @ k))

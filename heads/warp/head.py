@@ -15,7 +15,7 @@ from heads.base import Channel, Cue, Floats, HeadError, Identity, Image, Portrai
 from heads.warp import eyes, layers, layout, mouth, raster
 from heads.warp.transfer import Transfer
 
-MAP_SIDE = 640
+MAP_SIDE = 448
 """Pixels: the backward map of a larger box is drawn at this size and enlarged; it is smooth, so nothing is lost."""
 
 
@@ -84,28 +84,26 @@ class Warp:
         )
         mesh = layout.build(portrait.face.points, portrait.matte)
         transfer = Transfer(portrait.face.points, portrait.align, neutral)
+        canvas = raster.Canvas(_box(mesh.rest, image), MAP_SIDE)
+        x, y, w, h = canvas.box
+        stage = layers.Stage(image, parts, canvas.box)
         gaze = eyes.Eyes(image, portrait.face.points)
         inside = mouth.Mouth(self._teeth, identity.portraits, neutral)
         held = neutral
         for cue in cues:
             held = cue if cue.found else held
             placed = transfer(held)
-            vertices = mesh.moved(placed)
-            box = _box(vertices, image)
-            drawn = raster.draw(vertices, mesh.source, mesh.triangles, box, min(1.0, MAP_SIDE / max(box[2:])))
-            across, down, within = raster.backward(drawn, box)
-            x, y, w, h = box
-            own = image[y : y + h, x : x + w]
-            patch = layers.compose(own, parts, across, down, (x, y))
-            gaze.paint(patch, np.maximum(-within, 0), placed, (x, y))
-            inside.fill(patch, np.maximum(within, 0), placed, held, (x, y))
+            across, down, moved, kind = canvas.maps(mesh.moved(placed), mesh.source, mesh.triangles)
+            patch = stage.compose(across, down, moved)
+            gaze.paint(patch, np.maximum(-kind, 0), placed, (x, y))
+            inside.fill(patch, np.maximum(kind, 0), placed, held, (x, y))
             frame = image.copy()
             frame[y : y + h, x : x + w] = patch
             yield frame
 
 
 def _box(vertices: Floats, image: Image) -> tuple[int, int, int, int]:
-    """The part of the picture (x, y, W, H) that the mesh covers."""
+    """The part of the picture (x, y, W, H) that the mesh covers at rest; its outermost ring never moves."""
     height, width = image.shape[:2]
     low = np.floor(vertices[:, :2].min(0)).astype(int)
     high = np.ceil(vertices[:, :2].max(0)).astype(int)

@@ -20,7 +20,7 @@ from heads.warp.transfer import Placed
 SURFACE = 468
 """Landmarks that the face's triangles use; the rest are irises."""
 
-RING_REACH = (0.12, 0.35, 0.65, 1.0, 1.45)
+RING_REACH = (0.12, 0.35, 0.65, 1.0, 2.0)
 """How far out each ring lies: share of the way from the oval (0) to the head's outline (1); the last one does not move."""
 
 RING_DEPTH = (0.10, 0.26, 0.42, 0.50, 0.50)

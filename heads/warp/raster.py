@@ -51,24 +51,40 @@ def draw(
     return colour
 
 
-def backward(drawn: Floats, box: tuple[int, int, int, int]) -> tuple[Floats, Floats, Floats]:
-    """A drawn map as `cv2.remap` wants it, at the full size of its box (x, y, W, H).
+class Canvas:
+    """The box of a picture that moves, and the maps of each frame over it.
 
-    Returns:
-        across, down: (H, W) float32 index coordinates of the source pixel (a pixel's centre is a whole number); the identity
-        where nothing was drawn. inside: (H, W) float32, the third number drawn, 0 where nothing was.
+    Args:
+        box: (x, y, W, H) pixels of the picture.
+        side: pixels; the maps of a larger box are drawn at this size and enlarged, since movement is smooth.
     """
-    x, y, w, h = box
-    small_h, small_w = drawn.shape[:2]
-    columns = x + (np.arange(small_w, dtype=np.float32) + 0.5) * (w / small_w)
-    rows = y + (np.arange(small_h, dtype=np.float32) + 0.5) * (h / small_h)
-    empty = drawn[..., 0] == NOTHING
-    # Movement instead of place: it is zero where nothing was drawn and enlarges without steps.
-    across = np.where(empty, 0, drawn[..., 0] - columns[None])
-    down = np.where(empty, 0, drawn[..., 1] - rows[:, None])
-    inside = np.where(empty, 0, drawn[..., 2])
-    if (small_w, small_h) != (w, h):
-        across, down, inside = (cv2.resize(a, (w, h), interpolation=cv2.INTER_LINEAR) for a in (across, down, inside))
-    across = across + np.arange(x, x + w, dtype=np.float32)[None]
-    down = down + np.arange(y, y + h, dtype=np.float32)[:, None]
-    return across.astype(np.float32), down.astype(np.float32), inside.astype(np.float32)
+
+    def __init__(self, box: tuple[int, int, int, int], side: int) -> None:
+        self.box = box
+        x, y, w, h = box
+        self._scale = min(1.0, side / max(w, h))
+        small_w, small_h = max(1, round(w * self._scale)), max(1, round(h * self._scale))
+        self._columns = (x + (np.arange(small_w, dtype=np.float32) + 0.5) * (w / small_w))[None]
+        self._rows = (y + (np.arange(small_h, dtype=np.float32) + 0.5) * (h / small_h))[:, None]
+        self._grid = np.stack(np.meshgrid(np.arange(x, x + w, dtype=np.float32), np.arange(y, y + h, dtype=np.float32)))
+
+    def maps(self, vertices: Floats, values: Floats, triangles: NDArray[np.int32]) -> tuple[Floats, Floats, Floats, Floats]:
+        """Draw one frame's mesh: `vertices` and `values` as for `draw`, the values being source x, source y and a kind.
+
+        Returns:
+            across, down: (H, W) float32, the picture's pixel that is seen at each pixel of the box, as `cv2.remap` takes it
+            (the centre of the first pixel is 0); the pixel itself where nothing was drawn. moved: (H, W) float32, how far it
+            comes from, pixels, the larger of both directions. kind: (H, W) float32, 0 where nothing was drawn.
+        """
+        drawn = draw(vertices, values, triangles, self.box, self._scale)
+        x, y, kind = cv2.split(drawn)
+        empty = x == NOTHING
+        # Movement instead of place: it is zero where nothing was drawn and enlarges without steps.
+        x -= self._columns
+        y -= self._rows
+        x[empty] = y[empty] = kind[empty] = 0
+        fields = cv2.merge([x, y, cv2.max(np.abs(x), np.abs(y)), kind])
+        if fields.shape[:2] != self._grid.shape[1:]:
+            fields = cv2.resize(fields, (self.box[2], self.box[3]), interpolation=cv2.INTER_LINEAR)
+        dx, dy, moved, kind = (np.asarray(field, np.float32) for field in cv2.split(fields))
+        return dx + self._grid[0], dy + self._grid[1], moved, kind

@@ -31,6 +31,17 @@ LOWER_LID = 0.25
 measured with a search coil during blinks and vertical saccades", Invest. Ophthalmol. Vis. Sci. 32, 1991)."""
 
 
+TURN = (0.45, 0.75)
+"""Radians (26 and 43 degrees) of turning against the portrait from which less is done, and which is never passed: beyond it
+one picture does not show enough of a head."""
+
+SHIFT = (0.5, 1.0)
+"""Distances between the outer eye corners of moving through the picture, alike: beyond it the neck would be torn."""
+
+GROWTH = (0.15, 0.35)
+"""Natural logarithm of the head's size over the portrait's, alike."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Placed:
     """Where a face goes in one frame."""
@@ -58,6 +69,7 @@ class Transfer:
         self._between = rigid.fit_face(self._neutral, self._rest)
         self._lids = _Gaps(LID_PAIRS, self._neutral, self._rest)
         self._lips = _Gaps(LIP_PAIRS, self._neutral, self._rest)
+        self._width = mesh.eye_distance(self._rest)
         self._centre = self._rest[list(mesh.STABLE)].mean(0)
         self._centre_neutral = self._neutral[list(mesh.STABLE)].mean(0)
 
@@ -70,10 +82,12 @@ class Transfer:
         calm = self._neutral + local
         face = self._lids.close(face, calm, proportional=True)
         face = self._lips.close(face, calm, proportional=False)
-        spin = turn @ frame.rotation @ turn.T
-        moved = frame.apply(self._centre_neutral[None])[0] - self._centre_neutral
-        shift = self._centre + size * moved - frame.scale * spin @ self._centre
-        skull = rigid.Similarity(frame.scale, spin, shift)
+        vector = rigid.to_vector(turn @ frame.rotation @ turn.T)
+        spin = rigid.to_matrix(_limited(vector, *TURN))
+        scale = np.exp(_limited(np.log(frame.scale)[None], *GROWTH)[0])
+        moved = size * (frame.apply(self._centre_neutral[None])[0] - self._centre_neutral)
+        moved = _limited(moved / self._width, *SHIFT) * self._width
+        skull = rigid.Similarity(scale, spin, self._centre + moved - scale * spin @ self._centre)
         points = paste.apply(self._back, skull.apply(face).astype(np.float32))
         return Placed(points, self._in_pixels(skull))
 
@@ -86,6 +100,15 @@ class Transfer:
         rotation = linear.T @ skull.rotation @ linear
         inside = skull.scale * skull.rotation @ offset + skull.shift - offset
         return rigid.Similarity(skull.scale, rotation, linear.T @ inside / scale)
+
+
+def _limited(vector: rigid.Array, start: float, limit: float) -> rigid.Array:
+    """The vector as it is up to length `start`, then ever less of it, never longer than `limit`."""
+    length = float(np.linalg.norm(vector))
+    if length <= start:
+        return vector
+    room = limit - start
+    return vector * ((start + room * np.tanh((length - start) / room)) / length)
 
 
 class _Gaps:
