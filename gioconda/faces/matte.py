@@ -17,11 +17,12 @@ from heads.base import Face, Floats, Image
 MODEL = "selfie_segmentation.tflite"
 """MediaPipe's general selfie segmentation (model card: 2021), 256 x 256 in and out."""
 
-_CLOSE = (0.6, 4.4)
-"""The close look at head, hair and shoulders: how far its middle lies below the face's, and its side, in sizes of the face."""
+_LOOKS = ((2.4, 8.5), (0.6, 4.4))
+"""Closer looks, at the body and at head and shoulders: how far the middle of each lies below that of the face, and its side, in
+sizes of the face."""
 
-_WORTH = 0.75
-"""A close look is taken when its side is less than this share of the picture's longer one; else it would show the same."""
+_WORTH = 0.6
+"""A closer look is taken when it shows less than this share of the picture; else it would say the same."""
 
 _MODERATE = 1024
 """Pixels: the longer side at which edges are refined; finer detail is brushwork and weave rather than outline."""
@@ -55,7 +56,8 @@ def matte(image: Image, face: Face | None = None, *, others: Sequence[Face] = ()
     with _Segmenter() as segment:
         cover = _refine(image, segment(image))
         if face is not None:
-            cover = _closer(image, cover, face, segment)
+            for below, side in _LOOKS:
+                cover = _closer(image, cover, face, below, side, segment)
     if face is not None:
         cover = _one(cover, face, others)
     if alpha is not None:
@@ -63,16 +65,16 @@ def matte(image: Image, face: Face | None = None, *, others: Sequence[Face] = ()
     return np.ascontiguousarray(np.clip(cover, 0, 1), np.float32)
 
 
-def _closer(image: Image, cover: Floats, face: Face, segment: _Segmenter) -> Floats:
-    """Put a close look at head and shoulders in place of what the whole picture gave there."""
+def _closer(image: Image, cover: Floats, face: Face, below: float, sizes: float, segment: _Segmenter) -> Floats:
+    """Put a closer look in place of what a wider one gave there: a square of `sizes` faces, `below` the face's middle."""
     height, width = cover.shape
     across = search.size(face)
-    side = _CLOSE[1] * across
-    if side > _WORTH * max(height, width):
-        return cover
-    x, y = search.centre(face) + np.array([0, _CLOSE[0] * across])
+    side = sizes * across
+    x, y = search.centre(face) + np.array([0, below * across])
     left, top = max(0, int(x - side / 2)), max(0, int(y - side / 2))
     right, bottom = min(width, int(x + side / 2)), min(height, int(y + side / 2))
+    if (right - left) * (bottom - top) > _WORTH * height * width:
+        return cover
     part = np.ascontiguousarray(image[top:bottom, left:right])
     close = _refine(part, segment(part))
     rim = max(1.0, _BLEND * across)
