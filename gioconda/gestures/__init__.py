@@ -37,6 +37,11 @@ TALKING = 1.5
 """How much oftener people blink who talk (A. R. Bentivoglio et al., Mov. Disord. 12(6), 1997: 26 against 17 a minute)."""
 
 
+SHORTEST = {"idle": 0.0, "living": 0.0, "speak": 3.0, "smile": 4.4}
+"""Seconds down to which a gesture only becomes shorter (fewer words, a smile held less long); below, and all others below their
+own length, it is played faster."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gesture:
     """A built-in performance."""
@@ -80,7 +85,7 @@ def perform(
     Args:
         name: key of `GESTURES`.
         model: the free 3-D head whose face plays it.
-        seconds: length; None for the gesture's own. A longer one holds or repeats, a shorter one is played faster.
+        seconds: length; None for the gesture's own. A longer one holds or repeats; see `SHORTEST` for shorter ones.
         rate: frames per second.
         seed: chance of blinks, glances and sway; at least 0.
 
@@ -106,7 +111,7 @@ def perform(
         raise SettingError(f"The seed is {seed}.", "It must be 0 or more.", "Choose another one.")
     count = max(1, round(Fraction(length) * rate))
     times = np.arange(count) * rate.denominator / rate.numerator
-    natural = length if gesture.loops else max(length, gesture.seconds)
+    natural = max(length, SHORTEST.get(name, gesture.seconds))
     stage = _played(gesture, times * (natural / length), natural, seed)
     rotation = turned(*np.radians(stage.turn).T).astype(np.float32)
     expression = stage.weights.astype(np.float32)
