@@ -198,7 +198,10 @@ def save(motion: Motion, path: Path) -> None:
         "found": np.ascontiguousarray(motion.found, np.uint8),
     }
     facts = {"format": FORMAT, "rate": str(motion.rate), "clock": str(motion.clock), "neutral": motion.neutral}
+    path.touch()
+    mode = path.stat().st_mode  # what the umask gives; safetensors would make a file for its owner alone
     save_file(arrays, path, {key: value if isinstance(value, str) else json.dumps(value) for key, value in facts.items()})
+    path.chmod(mode)
 
 
 def load(path: Path) -> Motion:
