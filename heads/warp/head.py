@@ -58,7 +58,7 @@ class Warp:
             )
         first = portraits[0]
         parts = layers.split(first.image, first.matte)
-        state = {"person": parts.person.astype(np.float32), "behind": parts.behind.astype(np.float32)}
+        state = {"person": parts.person.astype(np.float32), "behind": parts.behind.astype(np.float32), "matte": parts.matte}
         return Identity(self.name, tuple(portraits), state)
 
     def animate(self, identity: Identity, neutral: Cue, cues: Iterator[Cue], *, lookahead: int = 8) -> Iterator[Image]:
@@ -68,7 +68,7 @@ class Warp:
                 f"The identity was made by the head {identity.head!r}. The warp head needs one of its own. "
                 "Enroll the portraits again."
             )
-        if missing := {"person", "behind"} - set(identity.state):
+        if missing := {"person", "behind", "matte"} - set(identity.state):
             raise HeadError(
                 f"The identity lacks {', '.join(sorted(missing))}. It was not saved whole. Enroll the portraits again."
             )
@@ -80,7 +80,7 @@ class Warp:
         portrait = identity.portraits[0]
         image = portrait.image
         parts = layers.Layers(
-            identity.state["person"].astype(np.uint8), identity.state["behind"].astype(np.uint8), portrait.matte
+            identity.state["person"].astype(np.uint8), identity.state["behind"].astype(np.uint8), identity.state["matte"]
         )
         mesh = layout.build(portrait.face.points, portrait.matte)
         transfer = Transfer(portrait.face.points, portrait.align, neutral)

@@ -108,7 +108,7 @@ def _limited(vector: rigid.Array, start: float, limit: float) -> rigid.Array:
     if length <= start:
         return vector
     room = limit - start
-    return vector * ((start + room * np.tanh((length - start) / room)) / length)
+    return np.asarray(vector * ((start + room * np.tanh((length - start) / room)) / length))
 
 
 class _Gaps:
