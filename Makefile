@@ -80,8 +80,8 @@ fix: dev
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 
-bench: setup
-	$(PY) bench/speed.py
+bench: dev
+	$(PY) bench/speed.py --readme
 
 docs: setup
 	$(PY) docs/update.py

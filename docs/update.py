@@ -1,14 +1,11 @@
 """Rewrites the parts of README.md and docs/architecture.md that follow from the code, between markers; `make docs` runs it.
 
-    python docs/update.py                       the file tree and the table of modules, from the first lines of docstrings
-    python docs/update.py --speed TABLE.md      the table of speeds as well, from what bench/speed.py printed
-
+The file tree and the table of modules come from the first lines of docstrings; the table of speeds from `make bench`.
 Text around the markers is written by hand. tests/test_docs.py fails while anything here would change a file.
 """
 
 from __future__ import annotations
 
-import argparse
 import ast
 import re
 from collections.abc import Iterator
@@ -108,13 +105,7 @@ def pages() -> dict[Path, str]:
 
 def main() -> None:
     """Rewrite the pages."""
-    parser = argparse.ArgumentParser(description="Rewrite the made parts of README.md and docs/architecture.md.")
-    parser.add_argument("--speed", type=Path, metavar="TABLE.md", help="a table that bench/speed.py printed")
-    chosen = parser.parse_args()
-    made = pages()
-    if chosen.speed:
-        made[ROOT / "README.md"] = fill(made[ROOT / "README.md"], "speed", chosen.speed.read_text(encoding="utf-8"))
-    for page, text in made.items():
+    for page, text in pages().items():
         page.write_text(text, encoding="utf-8")
 
 

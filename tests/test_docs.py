@@ -34,9 +34,10 @@ def maker() -> ModuleType:
 
 
 @cache
-def help_of(*command: str) -> str:
+def printed(*arguments: str) -> str:
+    """What Python prints when it is called with these arguments and `--help`."""
     result = subprocess.run(
-        [sys.executable, "-m", *command, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, *arguments, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
     )
     assert result.returncode == 0, result.stderr
     return result.stdout
@@ -92,14 +93,14 @@ def test_nouns_stand_where_the_architecture_says() -> None:
 def test_commands_of_the_pages_exist(page: Path) -> None:
     for line in commands(page, "python -m gioconda "):
         name = line.split()[3]
-        assert re.search(rf"\b{name}\b", help_of("gioconda")), line
-        assert_flags_exist(line, help_of("gioconda", name))
+        assert re.search(rf"\b{name}\b", printed("-m", "gioconda")), line
+        assert_flags_exist(line, printed("-m", "gioconda", name))
     for line in commands(page, "python -m weights "):
-        assert_flags_exist(line, help_of("weights", line.split()[3]))
+        assert_flags_exist(line, printed("-m", "weights", line.split()[3]))
+    for line in commands(page, "python bench/speed.py"):
+        assert_flags_exist(line, printed("bench/speed.py"))
     for line in commands(page, "python app.py"):
-        assert_flags_exist(line, subprocess.run(
-            [sys.executable, "app.py", "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-        ).stdout)  # fmt: skip
+        assert_flags_exist(line, printed("app.py"))
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for line in commands(page, "make "):
         assert line.split()[1] in targets, line
