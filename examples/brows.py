@@ -36,11 +36,11 @@ class Tied:
 def brows(body: Body, thick: float, arch: float, seed: int, share: float = 1.0) -> Tied:
     """Both brows: short hairs that rise near the nose, lie outwards along the arch and meet in its tail."""
     rng = np.random.default_rng(seed)
-    count, steps = int(900 * share), 5
+    count, steps = int(640 * share), 5
     t = rng.beta(1.0, 1.15, count)
     v = rng.uniform(-1, 1, count)
     x = 0.135 + 0.45 * t
-    peak = np.interp(t, [0, 0.3, 0.62, 1.0], [-0.262, -0.302, -0.335 - 0.03 * arch, -0.250])
+    peak = np.interp(t, [0, 0.43, 0.74, 1.0], [-0.272, -0.338, -0.356 - 0.02 * arch, -0.308])
     half = 1.2 * thick * np.interp(t, [0, 0.12, 0.5, 0.8, 1.0], [0.024, 0.034, 0.030, 0.018, 0.005])
     y = peak + v * half
     angle = np.interp(t, [0, 0.15, 0.5, 1.0], [-1.15, -0.70, -0.22, 0.42]) - v * np.interp(t, [0, 1], [-0.1, 0.45])
@@ -55,8 +55,8 @@ def brows(body: Body, thick: float, arch: float, seed: int, share: float = 1.0) 
     lift = 0.006 + 0.016 * np.sin(along * 2.2)[None].repeat(count, 0) * rng.uniform(0.4, 1.0, (count, 1))
     corners, weights = corners.reshape(count, steps, 3), weights.reshape(count, steps, 3)
     normal = (body.normal[corners] * weights[..., None]).sum(2)
-    width = np.tile((1 - 0.75 * along) * 0.0040, (count, 1)) / np.sqrt(share)
-    tint = np.tile(rng.uniform(0.6, 1.15, (count, 1)), (1, steps))
+    width = np.tile((1 - 0.75 * along) * 0.0036, (count, 1)) / np.sqrt(share)
+    tint = np.tile(rng.uniform(0.8, 1.7, (count, 1)), (1, steps))
     return Tied(corners, weights, (normal * lift[..., None]).astype(np.float32), width.astype(np.float32), tint.astype(np.float32))
 
 
@@ -132,7 +132,7 @@ def lashes(strips: list[Ints], points: Floats, full: float, seed: int, share: fl
     parts = []
     for grid in strips:
         upper = points[grid[-1]][:, 1].mean() < points[grid[0]][:, 1].mean()
-        count = int((150 if upper else 60) * share)
+        count = int((190 if upper else 40) * share)
         rows, columns = grid.shape
         u = np.sort(rng.uniform(0.03, 0.97, count)) * (columns - 1)
         drift = rng.normal(0, 0.16, count)
@@ -143,9 +143,16 @@ def lashes(strips: list[Ints], points: Floats, full: float, seed: int, share: fl
         corners = np.stack([grid[row, low], grid[row, low + 1], grid[row, low]], 2)
         share_of = column - low
         weights = np.stack([1 - share_of, share_of, 0 * share_of], 2)
-        reach = rng.uniform(0.55, 1.0, (count, 1)) * (full if upper else 0.6 * full)
+        reach = rng.uniform(0.55, 1.0, (count, 1)) * (full if upper else 0.45 * full)
         offset = (points[grid[0, low[:, 0]]][:, None] - (points[corners] * weights[..., None]).sum(2)) * (1 - reach[..., None])
         width = np.tile((1 - 0.85 * along) * (0.0042 if upper else 0.0028), (count, 1)) / np.sqrt(share)
+        if upper:  # the dark line in which the lashes stand
+            ends = np.linspace(0.02, 0.98, 41)[:, None] * (columns - 1) + np.linspace(0, 0.9, rows)[None]
+            ends = np.clip(ends, 0, columns - 1.001)
+            first, part_of = ends.astype(int), ends % 1
+            line = np.stack([grid[0, first], grid[0, first + 1], grid[0, first]], 2)
+            parts.append((line, np.stack([1 - part_of, part_of, 0 * part_of], 2), np.zeros((41, rows, 3)),
+                          np.full((41, rows), 0.009), np.ones((41, rows))))  # fmt: skip
         parts.append((corners, weights, offset * along[None, :, None], width, np.ones((count, rows))))
     order = rng.permutation(sum(len(part[0]) for part in parts))
     corners, weights, offset, width, tint = (np.concatenate(column)[order] for column in zip(*parts, strict=True))

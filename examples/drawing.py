@@ -64,16 +64,23 @@ class Hit:
         return np.asarray(sum(values[corner[:, k]] * w[:, k, None] for k in range(3)), np.float32)
 
 
+@lru_cache(maxsize=8)
+def _numbers(count: int) -> tuple[Floats, Ints]:
+    """What `see` draws instead of colours: two corner weights and the triangle's number; and the corners in a row."""
+    code = np.zeros((count, 3, 3), np.float32)
+    code[:, 0, 0] = code[:, 1, 1] = 1
+    code[:, :, 2] = ((np.arange(count) + 1) / count)[:, None]
+    return code.reshape(-1, 3), np.arange(3 * count, dtype=np.int32).reshape(-1, 3)
+
+
 def see(points: Floats, triangles: Ints, size: tuple[int, int]) -> Hit:
     """What a picture of `size` (width, height) of the mesh shows at each pixel."""
     width, height = size
     count = len(triangles)
-    code = np.zeros((count, 3, 3), np.float32)
-    code[:, 0, 0] = code[:, 1, 1] = 1
-    code[:, :, 2] = ((np.arange(count) + 1) / count)[:, None]
+    code, order = _numbers(count)
     buffer, depth = np.zeros((height, width, 3), np.float32), np.full((height, width), 2 * FAR, np.float32)
     flat = points[triangles].reshape(-1, 3)
-    rasterise(flat, np.arange(3 * count, dtype=np.int32).reshape(-1, 3), code.reshape(-1, 3), buffer, depth)
+    rasterise(flat, order, code, buffer, depth)
     mask = buffer[..., 2] > 0.5 / count
     inside = buffer[mask]
     number = np.clip(np.rint(inside[:, 2] * count).astype(np.int32) - 1, 0, count - 1)

@@ -132,7 +132,7 @@ def grow(body: Body, style: Style, seed: int, share: float = 1.0) -> Strands:
     rng = np.random.default_rng(seed)
     inside = scalp(body.mean, style.recess)
     count = int(style.count * share)
-    root, normal, place = body.roots(smooth(-0.02, 0.05, inside), count, rng)
+    root, normal, place = body.roots(0.03 * smooth(-0.05, 0.0, inside) + 0.97 * smooth(-0.02, 0.16, inside), count, rng)
     layer = rng.random(count).astype(np.float32)
     clump = np.stack([noise(place * 5 + 40 * k, 3 + k) for k in range(3)], 1)
     single = rng.normal(0, 1, (count, 3)).astype(np.float32)
@@ -164,7 +164,8 @@ def grow(body: Body, style: Style, seed: int, share: float = 1.0) -> Strands:
     line = np.stack(points, 1).astype(np.float32)
     if style.curl:
         line = line + curls(line, style, clump, rng)
-    taper = np.linspace(1, 0, style.points, dtype=np.float32) ** 0.5 * 0.75 + 0.25
+    along_all = np.linspace(0, 1, style.points, dtype=np.float32)
+    taper = (0.25 + 0.75 * np.sqrt(1 - along_all)) * smooth(-0.12, 0.12, along_all)
     width = np.tile(style.width * taper / np.sqrt(share), (count, 1)).astype(np.float32)
     tint = (0.45 + 0.55 * layer)[:, None] * np.linspace(0.75, 1.1, style.points)
     tint = tint * np.exp(0.16 * single[:, :1] + 0.16 * clump[:, 2:])
@@ -229,7 +230,7 @@ def shine(
     tangent = unit(np.gradient(points, axis=1))
     outward = unit(points - points.mean((0, 1)))
     view = np.array([0, 0, -1], np.float32)
-    total = colour * ambient * (0.6 - 0.4 * outward[..., 1:2])
+    total = colour * ambient * (0.9 - 0.6 * outward[..., 1:2])
     for direction, strength in lights:
         half = unit((direction + view)[None])[0]
         across = np.sqrt(np.clip(1 - (tangent @ direction) ** 2, 0, 1))[..., None]
@@ -238,7 +239,7 @@ def shine(
         for shift, power in ((-0.06, 90.0), (0.10, 22.0)):
             along = unit(tangent + shift * outward) @ half
             lobes.append((np.clip(1 - along**2, 0, 1) ** (power / 2))[..., None])
-        total = total + strength * facing * (colour * (0.8 * across + 2.2 * lobes[1]) + gloss * lobes[0] * (0.06 + 0.5 * colour))
+        total = total + strength * facing * (colour * (0.9 * across + 3.0 * lobes[1]) + gloss * lobes[0] * (0.07 + 0.8 * colour))
     return np.asarray(total, np.float32)
 
 

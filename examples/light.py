@@ -50,7 +50,9 @@ SOFT = Studio(
     np.array([0.22, 0.24, 0.28], np.float32), np.array([0.11, 0.085, 0.07], np.float32),
 )
 """A large warm window at the upper left, a reflector, two lamps behind."""
-SKIN_WRAP = np.array([0.34, 0.20, 0.15], np.float32)
+CATCH = (ray(-0.46, -0.40, -0.80), ray(0.50, 0.30, -0.80))
+"""Where window and reflector stand for the eyes: nearer to the camera, as a painter would put the catch-light."""
+SKIN_WRAP = np.array([0.28, 0.19, 0.15], np.float32)
 """How far light of each colour creeps past the shadow's edge on skin, as a share of a right angle's cosine."""
 SPREAD = np.array([0.032, 0.014, 0.008])
 """How far light spreads under skin for red, green, blue, in head units: 2.9, 1.3 and 0.7 mm (after Jensen et al. 2001)."""
@@ -86,11 +88,11 @@ def gleam(studio: Studio, normal: Floats, shadow: Floats, rough: float, strength
 def windows(studio: Studio, normal: Floats) -> Floats:
     """Mirror images (N, 3) of the key, a tall window with a cross bar, and faintly of the fill, on wet eyes: normals (N, 3)."""
     total = np.zeros_like(normal)
-    for one, wide, strength in zip(studio.lamps[:2], (0.085, 0.05), (0.75, 0.9), strict=True):
-        half = one.towards + np.array([0, 0, -1], np.float32)
+    for one, towards, wide, strength in zip(studio.lamps[:2], CATCH, (0.105, 0.07), (1.5, 1.2), strict=True):
+        half = towards + np.array([0, 0, -1], np.float32)
         half = half / np.linalg.norm(half)
-        x, y = np.abs(normal[:, 0] - half[0]) / wide, np.abs(normal[:, 1] - half[1]) / (1.35 * wide)
-        pane = smooth(1.15, 0.85, np.maximum(x, y))
+        x, y = np.abs(normal[:, 0] - half[0]) / wide, np.abs(normal[:, 1] - half[1]) / (1.3 * wide)
+        pane = smooth(1.1, 0.85, np.maximum(x, y))
         total += pane[:, None] * one.colour * strength
     return np.asarray(total, np.float32)
 

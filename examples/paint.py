@@ -72,10 +72,10 @@ class Stage:
 
 TINTS = {MOUTH: (0.34, 0.09, 0.08), UPPER_TEETH: (0.80, 0.76, 0.68), LOWER_TEETH: (0.76, 0.71, 0.62), TONGUE: (0.55, 0.20, 0.19)}
 """Linear colours of the inside of a healthy mouth."""
-SHIRT_GAP = 0.05
-"""How far cloth stands off the skin."""
+SHIRT_GAP = 0.016
+"""How far a collar stands off the skin; the cloth below it hangs freer."""
 
-FINEST = 0.9
+FINEST = 1.15
 """Narrowest hair that is drawn, in pixels of the raster: narrower ones break into dots."""
 
 
@@ -188,13 +188,14 @@ class Surface:
         lips = np.clip(self.lips, 0, 1) * (self.part == SKIN)
         colour = skin_colour(look, self.at, lips, self.scalp, grain) if stage.fine else self.quick.copy()
         for part, tint in TINTS.items():
-            deep = np.exp(-2.6 * np.clip(self.at[:, 2] + 0.28, 0, 1))[:, None]
-            colour = np.where((self.part == part)[:, None], np.array(tint) * deep, colour)
+            here = np.flatnonzero(self.part == part)
+            colour[here] = np.exp(-2.6 * np.clip(self.at[here, 2] + 0.28, 0, 1))[:, None] * np.array(tint, np.float32)
         normal = self.normal
         if grain:
             normal = bump(normal, self.mask, relief(look, self.at, lips, grain), stage.camera.scale)
         glass = np.zeros(len(colour), np.float32)
         cornea = normal.copy()
+        normal = normal.copy()
         for part in (LEFT_EYE, RIGHT_EYE):
             on = np.flatnonzero(self.part == part)
             if len(on):
@@ -208,8 +209,11 @@ class Surface:
         shut = lid_shadow(self.mask, glass, stage.camera.scale)
         hidden = np.where(glass > 0, 0.85, 0.15 + 0.85 * np.clip(self.sky * 1.15, 0, 1)) * open_sky * shut
         wrap = light.SKIN_WRAP * (self.part == SKIN)[:, None]
+        teeth = np.isin(self.part, (UPPER_TEETH, LOWER_TEETH))  # the mesh's teeth are a blunt arch: lit as if they stood upright
+        normal[teeth] = 0.35 * normal[teeth] + np.array([0, 0, -0.7], np.float32)
         inside_mouth = np.isin(self.part, (MOUTH, UPPER_TEETH, LOWER_TEETH, TONGUE))
-        fall = light.irradiance(stage.studio, normal, reach * shut * np.where(inside_mouth, 0.55, 1.0), hidden, wrap)
+        hidden = np.where(inside_mouth, 0.8 * open_sky, hidden)  # lips are translucent and the lips' shadow map too coarse here
+        fall = light.irradiance(stage.studio, normal, np.where(inside_mouth, 0.2 + 0.4 * reach, reach * shut), hidden, wrap)
         fall = fall * np.where(self.part == SKIN, 0.35 + 0.65 * np.clip(self.sky * 2.0, 0, 1), 1.0)[:, None]
         if stage.fine:
             dense = np.zeros((*self.mask.shape, 3), np.float32)
@@ -319,7 +323,7 @@ def dress(stage: Stage, behind: Floats) -> Dress:
     near = (edge[mesh.triangles].max(1) > -0.02) & (mesh.part == SKIN)
     triangles = np.ascontiguousarray(mesh.triangles[near])
     outwards = normals(stage.own.rest, mesh.triangles)
-    gap = SHIRT_GAP + 0.06 * smooth(0.15, 0.6, edge)
+    gap = SHIRT_GAP + 0.075 * smooth(0.0, 0.5, edge)
     stood = stage.camera.stand(stage.vertices + outwards * gap[:, None], stage.own.rest)
     hit = see(stage.camera.project(stood), triangles, stage.size)
     packed = np.concatenate([mesh.mean, normals(stood, triangles), edge[:, None], mesh.sky[:, None]], 1).astype(np.float32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from examples.drawing import Floats, linear, noise, smooth
 
@@ -68,9 +69,8 @@ def skin_colour(look: Look, at: Floats, lips: Floats, scalp: Floats, grain: floa
         fine = noise(at * 60, 11)[:, None]
         colour = colour * (1 + 0.03 * grain * fine)
     if look.freckles:
-        where = spot(at, 0.42, 0.25, 0.34) + spot(at, 0.0, 0.2, 0.25) + 0.25 * smooth(0.2, -0.1, at[:, 2])
-        dots = smooth(0.45, 0.8, noise(at * 46, 5)) + 0.6 * smooth(0.55, 0.85, noise(at * 29, 9))
-        colour = colour * np.exp(-(look.freckles * where * dots)[:, None] * np.array([0.35, 0.75, 1.0]))
+        where = spot(at, 0.42, 0.25, 0.36) + spot(at, 0.0, 0.2, 0.28) + 0.25 * smooth(0.2, -0.1, at[:, 2])
+        colour = colour * np.exp(-(look.freckles * where * freckles(at, look.seed))[:, None] * np.array([0.30, 0.75, 1.0]))
     colour = moles(look, at, colour)
     if look.stubble:
         colour = colour * np.exp(-0.75 * (look.stubble * beard(at))[:, None] * np.array([0.75, 0.62, 0.48]))
@@ -78,14 +78,28 @@ def skin_colour(look: Look, at: Floats, lips: Floats, scalp: Floats, grain: floa
     own = base * np.array([0.78, 0.50, 0.50])
     red_lips = (own * (1 - look.paint) + mouth * look.paint) * (1 + 0.10 * noise(at * [30, 6, 6], 13))[:, None]
     colour = colour * (1 - lips[:, None]) + lips[:, None] * red_lips
-    under_hair = (0.9 * smooth(-0.06, 0.07, scalp + 0.02 * noise(at * 12, 4)))[:, None]
-    return np.asarray(colour * (1 - under_hair) + under_hair * (0.35 * linear(look.hair) + 0.1 * base), np.float32)
+    under_hair = (0.96 * smooth(-0.05, 0.06, scalp + 0.02 * noise(at * 12, 4)))[:, None]
+    return np.asarray(colour * (1 - under_hair) + under_hair * (0.6 * linear(look.hair) + 0.035 * base), np.float32)
+
+
+def freckles(at: Floats, seed: int) -> Floats:
+    """Small soft dots of many sizes, (N,) from 0 to 1."""
+    rng = np.random.default_rng(seed)
+    count = 900
+    dots = rng.uniform([-0.85, -0.7], [0.85, 1.2], (count, 2))
+    size, strength = rng.gamma(3.0, 0.0026, count) + 0.003, rng.uniform(0.25, 1.0, count)
+    result = np.zeros(len(at), np.float32)
+    near = np.flatnonzero(at[:, 2] < 0.6)
+    uneven = at[near, :2] + 0.004 * np.stack([noise(at[near] * 40, 5), noise(at[near] * 40, 6)], 1)
+    far, which = cKDTree(dots).query(uneven)
+    result[near] = strength[which] * smooth(1.25, 0.45, far / size[which])
+    return result
 
 
 def moles(look: Look, at: Floats, colour: Floats) -> Floats:
     """The colour with a few moles that are the person's own."""
     rng = np.random.default_rng(look.seed + 99)
-    for x, y, size in zip(rng.uniform(-0.6, 0.6, 5), rng.uniform(-0.5, 1.6, 5), rng.uniform(0.007, 0.014, 5), strict=True):
+    for x, y, size in zip(rng.choice([-1, 1], 3) * rng.uniform(0.25, 0.7, 3), rng.uniform(0.2, 1.8, 3), rng.uniform(0.006, 0.011, 3), strict=True):
         off = np.hypot(at[:, 0] - x, at[:, 1] - y)
         colour = colour * np.exp(-(0.9 * smooth(size * 1.4, size * 0.6, off) * (at[:, 2] < 0.6))[:, None] * [0.6, 0.85, 1.0])
     return np.asarray(colour, np.float32)
@@ -96,8 +110,8 @@ def beard(at: Floats) -> Floats:
     x, y, z = np.abs(at[:, 0]), at[:, 1], at[:, 2]
     cheek = smooth(0.0, 0.14, y - (0.72 - 0.55 * smooth(0.35, 0.85, x)))
     lip = smooth(0.56, 0.62, y) * smooth(0.36, 0.26, x)
-    jaw = smooth(1.50, 1.25, y - 0.28 * np.clip(z, 0, 1)) * smooth(0.72, 0.55, z)
-    bare = smooth(0.05, 0.0, np.abs(y - 0.60)) * (x < 0.05) + smooth(0.06, 0.0, np.hypot(np.maximum(x - 0.1, 0), (y - 0.79) * 1.2))
+    jaw = smooth(1.36, 1.18, y - 0.28 * np.clip(z, 0, 1)) * smooth(0.72, 0.55, z)
+    bare = smooth(0.05, 0.0, np.abs(y - 0.60)) * (x < 0.05) + smooth(1.25, 0.95, (x / 0.31) ** 2 + ((y - 0.79) / 0.145) ** 2)
     return np.asarray(np.maximum(cheek, lip) * jaw * (1 - np.clip(bare, 0, 1)), np.float32)
 
 
