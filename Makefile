@@ -87,5 +87,5 @@ docs: setup
 	$(PY) docs/update.py
 
 clean:
-	rm -rf $(VENV) $(OUT) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .gradio .coverage
+	rm -rf $(VENV) $(OUT) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .gradio .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
