@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from gioconda.errors import DrivingError, SettingError
-from gioconda.faces.pose import angles
+from gioconda.faces.pose import angles, pose
 from gioconda.gestures import GESTURES, MAX_SECONDS, perform
 from gioconda.gestures.face import LID_PAIRS, LIP_PAIRS, Puppet
 from gioconda.gestures.speech import CONSONANTS, syllables
@@ -116,6 +116,14 @@ def test_the_head_turns_gently(name: str, model: HeadModel) -> None:
         turns = np.array([angles(rotation) for rotation in perform(name, model, seed=seed).pose])
         assert (np.abs(turns).max(0) < LIMITS.get(name, GENTLE)).all()
         assert np.ptp(turns, axis=0).max() > 0.8
+
+
+@pytest.mark.parametrize("name", ["nod", "shake", "wink"])
+def test_the_landmarks_are_turned_as_the_pose_says(name: str, model: HeadModel) -> None:
+    motion = perform(name, model)
+    seen = np.array([angles(rotation) for rotation in pose(motion.points[: len(motion)])])
+    told = np.array([angles(rotation) for rotation in motion.pose])
+    assert np.abs(seen - seen[0] - told).max() < 1.5
 
 
 @pytest.mark.parametrize("name", NAMES)
