@@ -179,5 +179,5 @@ SHOWS_MOUTH = 0.035
 
 
 def mouth_gap(points: NDArray[np.floating]) -> float:
-    """How far the lips of `points` (478, 2 or 3) stand apart, in distances between the outer eye corners."""
-    return float(np.linalg.norm(points[13] - points[14])) / eye_distance(points)
+    """How far the lips of `points` (478, 2 or 3) stand apart in the picture, in distances between the outer eye corners."""
+    return float(np.linalg.norm((points[13] - points[14])[:2])) / eye_distance(points)
