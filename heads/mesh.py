@@ -174,8 +174,9 @@ def eye_distance(points: NDArray[np.floating]) -> float:
     return float(np.linalg.norm(points[33, :2] - points[263, :2]))
 
 
-SHOWS_MOUTH = 0.035
-"""Gap of the lips over the distance of the outer eye corners from which a mouth shows its inside: about 3 mm."""
+SHOWS_MOUTH = 0.06
+"""Gap of the lips over the distance of the outer eye corners from which a mouth shows its inside: about 5 mm. Closed lips of
+people with full ones are tracked up to 4 mm apart."""
 
 
 def mouth_gap(points: NDArray[np.floating]) -> float:

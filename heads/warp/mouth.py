@@ -23,8 +23,11 @@ _JAW = mesh.SHAPE["jawOpen"]
 JAW_CERTAIN = 0.5
 """Rise of the jaw's blendshape from which the chin's landmark is believed whole."""
 
+STRETCH = (1.5, 2.3)
+"""Opening over the portrait's own from which, and up to which, its own teeth give way to others: stretched teeth are seen."""
+
 PARTING = 0.012
-"""Gap of the lips, in distances between the outer eye corners, from which the mouth's inside begins to show: about 1 mm."""
+"""Rise of the gap of closed lips, in distances between the outer eye corners, over which what is behind begins to show: 1 mm."""
 
 AROUND = (164, 165, 391, 18, 83, 313, 92, 322, 106, 335)
 """Landmarks of the skin around the lips, where the light on the mouth is read."""
@@ -142,15 +145,12 @@ class Mouth:
         first = portraits[0]
         self._points = first.face.points
         self._iod = mesh.eye_distance(self._points)
-        self._own = mesh.mouth_gap(self._points) >= mesh.SHOWS_MOUTH
+        self._own = mesh.mouth_gap(self._points)
         self._light = _around(first.image, self._points)
         self._white = _white(first.image, self._points)
         widest = max(portraits, key=lambda p: mesh.mouth_gap(p.face.points))
-        self._other = (
-            None
-            if self._own or mesh.mouth_gap(widest.face.points) < mesh.SHOWS_MOUTH
-            else _view(widest.image, widest.face.points)
-        )
+        helps = mesh.mouth_gap(widest.face.points) >= max(mesh.SHOWS_MOUTH, STRETCH[0] * self._own)
+        self._other = _view(widest.image, widest.face.points) if helps else None
         self._jaw, self._jaw_rest = teeth.jaw * self._iod, float(neutral.expression[_JAW])
         self._teeth, self._rest = teeth, self._placed_teeth(teeth)
         self._colours, self._values = _atlas(teeth.edge), _places(teeth.vertices, teeth.kind, teeth.edge)
@@ -188,17 +188,29 @@ class Mouth:
         mask = np.asarray(cv2.GaussianBlur(lips[window], (3, 3), 0), np.float32)
         if not mask.any():
             return
+        whole = (box[0] + origin[0], box[1] + origin[1], box[2], box[3])
+        shows = self._own >= mesh.SHOWS_MOUTH
+        driver = cue.crop is not None and cue.crop_points is not None
+        # The driver's picture was asked for: it replaces teeth that the portrait shows. Closed lips stay the portrait's own.
+        others = 1.0 if driver and shows else 1 - self._own_share(mesh.mouth_gap(placed.points))
+        if others == 0:
+            return
+        mask *= np.float32(others)
         if cue.crop is not None and cue.crop_points is not None:
             paint = self._seen(_view(cue.crop, cue.crop_points * cue.crop.shape[0]), inner, box)
         elif self._other is not None:
             paint = self._seen(self._other, inner, box)
-        elif self._own:
-            return
         else:
-            paint = self._modelled(mask, placed, cue, (box[0] + origin[0], box[1] + origin[1], box[2], box[3]))
-        # A gap of a pixel or so is the landmarks' own uncertainty: it fades in.
-        mask *= np.clip((mesh.mouth_gap(placed.points) - PARTING) / PARTING, 0, 1)
+            paint = self._modelled(mask, placed, cue, whole)
         patch[window] = cv2.blendLinear(paint, np.ascontiguousarray(patch[window]), mask, 1 - mask)
+
+    def _own_share(self, gap: float) -> float:
+        """Share (0 … 1) of the portrait's own texels when the lips stand `gap` apart."""
+        if self._own < mesh.SHOWS_MOUTH:
+            # A gap of a pixel or so more is the landmarks' own uncertainty: what is behind fades in.
+            return float(np.clip(2 - (gap - self._own) / PARTING, 0, 1))
+        low, high = STRETCH
+        return float(np.clip((high - gap / self._own) / (high - low), 0, 1))
 
     def _seen(self, view: _View, inner: Floats, box: tuple[int, int, int, int]) -> Image:
         """The inside of the mouth from a picture, stretched between the portrait's lips and put into its light."""
