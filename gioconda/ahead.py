@@ -13,6 +13,10 @@ _POLL = 0.02
 """Seconds after which a waiting producer looks whether anybody still wants what it makes."""
 
 
+def _nothing() -> None:
+    """What closing an iterator that is no generator does."""
+
+
 def ahead(source: Iterator[T], depth: int = 3) -> Iterator[T]:
     """Walk `source` in a thread, at most `depth` items ahead of the consumer.
 
@@ -40,14 +44,13 @@ def ahead(source: Iterator[T], depth: int = 3) -> Iterator[T]:
         except BaseException as error:  # noqa: BLE001 - handed over to the consumer, whatever it is
             failure = error
         finally:
-            close = getattr(source, "close", None)
-            if close is not None:
-                close()
+            getattr(source, "close", _nothing)()
         put((None, failure, True))
 
-    thread = threading.Thread(target=work, name="gioconda-ahead", daemon=True)
-    thread.start()
+    # No daemon: one that still paints while Python shuts down takes the process down with it (SIGABRT from C++).
+    thread = threading.Thread(target=work, name="gioconda-ahead")
     try:
+        thread.start()
         while True:
             item, failure, last = ready.get()
             if failure is not None:
@@ -57,4 +60,5 @@ def ahead(source: Iterator[T], depth: int = 3) -> Iterator[T]:
             yield item  # type: ignore[misc]
     finally:
         stop.set()
-        thread.join()
+        if thread.is_alive():
+            thread.join()

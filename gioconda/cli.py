@@ -124,6 +124,9 @@ OPTIONS: Mapping[str, Option] = {
 }
 """Every field of `Job` but the portraits."""
 
+BROADCAST = {Fraction("23.976"): "24000/1001", Fraction("29.97"): "30000/1001", Fraction("59.94"): "60000/1001"}
+"""Rates that people write rounded, and what television means by them."""
+
 RECORDED = ("start", "end", "smooth", "neutral", "overwrite")
 """The settings that recording a motion file has too."""
 
@@ -218,7 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _stopped()
         except GiocondaError as error:
             return _fail(str(error), error.code)
-        except Exception as error:  # noqa: BLE001 - the outermost layer shows it to a person
+        except Exception as error:
             if interrupt.asked:  # whatever an interruption in the middle of a library became
                 return _stopped()
             return _unexpected(error)
@@ -238,6 +241,9 @@ def _unexpected(error: Exception) -> int:
         traceback.print_exception(error)
     if isinstance(error, WeightsError | HeadError):
         return _fail(str(error), 2)
+    if isinstance(error, OSError) and error.filename:
+        place = f"{error.filename} cannot be used ({error.strerror})."
+        return _fail(f"{place} A place with free space and the right to write there is needed. Choose another one.", 2)
     what = " ".join(str(error).split())
     return _fail(
         f"{type(error).__name__}{': ' * bool(what)}{what}. This is an error of Gioconda itself and not of what you gave it. "
@@ -343,6 +349,8 @@ def _animate(chosen: argparse.Namespace, interrupt: Interrupt) -> int:
     from gioconda.studio import animate
 
     job = _job(chosen)
+    if job.fps in BROADCAST:
+        _say(f"note: --fps {float(job.fps):g} is taken as written; television's rate is --fps {BROADCAST[job.fps]}", sys.stderr)
     clip = _walk(animate(job), Finished, interrupt).clip
     for note in clip.report["notes"]:
         _say(f"note: {note}", sys.stderr)

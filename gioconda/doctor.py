@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -228,26 +229,26 @@ def _gpus() -> Iterator[str]:
 
 def _rehearsal(examples: Path, broken: list[str]) -> dict[str, Any] | None:
     """Animate an example for half a second into a folder that is thrown away; None where there is no example."""
-    from gioconda.job import Finished
-    from gioconda.studio import animate
+    from gioconda.studio import RENDERING, animate
 
     portrait = next(iter(sorted(path for path in examples.glob("*") if path.suffix in {".jpg", ".png", ".webp"})), None)
     if portrait is None:
         return None
     with tempfile.TemporaryDirectory(prefix="gioconda-") as folder:
-        job = Job(portraits=[portrait], gesture="nod", end=0.5, max_side=512, output=Path(folder) / "rehearsal.mp4")
+        job = Job(portraits=[portrait], gesture="nod", end=1, max_side=512, output=Path(folder) / "rehearsal.mp4")
+        moments = [time.perf_counter()]
         try:
-            *_, last = animate(job)
+            moments += [time.perf_counter() for step in animate(job) if step.label == RENDERING]
         except Exception as error:  # noqa: BLE001 - whatever keeps the rehearsal from working is the finding
             broken.append(f"A rehearsal with {portrait.name} failed: {type(error).__name__}: {error}")
             return None
-    assert isinstance(last, Finished)
-    seconds = last.clip.report["seconds"]
+    began, _, first, *_, last = moments
+    frames = len(moments) - 2
     return {
         "portrait": portrait.name,
-        "frames": last.clip.frames,
-        "portrait_seconds": seconds["portraits"],
-        "painted_per_second": round(last.clip.frames / max(seconds["painting"], 1e-3), 1),
+        "frames": frames,
+        "start_seconds": round(first - began, 2),
+        "painted_per_second": round((frames - 1) / (last - first), 1),
     }
 
 
@@ -288,7 +289,8 @@ def lines(findings: Findings) -> Iterator[str]:
     yield f"Temporary files: {machine['temporary_folder']}, {machine['free_disk_gib']} GiB free"
     yield f"Page in the browser (python app.py): {'can open' if facts['page'] else 'cannot open'}"
     if rehearsal:
-        yield f"Rehearsal with {rehearsal['portrait']}: {rehearsal['painted_per_second']} frames painted a second at 512 pixels"
+        speed, start = rehearsal["painted_per_second"], rehearsal["start_seconds"]
+        yield f"Rehearsal with {rehearsal['portrait']}: first frame after {start} s, then {speed} frames/s at 512 pixels"
     elif findings.works:
         yield "No rehearsal: the examples of a clone are not here."
     yield from (f"Broken: {sentence}" for sentence in facts["broken"])

@@ -17,8 +17,8 @@ _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")
 class Interrupt:
     """While it is entered, the first signal sets `asked`; the run looks at it between two steps and closes its iterator.
 
-    A second signal, or `PATIENCE` seconds without a step, raises KeyboardInterrupt in the main thread. From then on, and once
-    `closing` was called, signals are ignored: a second Ctrl-C must not stop the tidying up.
+    `PATIENCE` seconds without a step raise KeyboardInterrupt in the main thread (where the system has no timer, the signal
+    itself does). From then on, and once `closing` was called, signals are ignored: a second Ctrl-C must not stop the tidying.
     """
 
     def __init__(self) -> None:
@@ -39,12 +39,13 @@ class Interrupt:
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, 0)
 
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self._closing:
             return
-        first, self.asked = not self.asked, True
-        if first and hasattr(signal, "setitimer"):
-            signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+        self.asked = True
+        if hasattr(signal, "setitimer") and number != signal.SIGALRM:
+            if not signal.getitimer(signal.ITIMER_REAL)[0]:
+                signal.setitimer(signal.ITIMER_REAL, PATIENCE)
             return
         self.closing()
         raise KeyboardInterrupt

@@ -317,3 +317,15 @@ def test_an_unexpected_error_is_one_sentence(shell: Shell, person: Path, monkeyp
     monkeypatch.setenv("GIOCONDA_DEBUG", "1")
     with pytest.raises(AssertionError, match="in _animate"):
         shell.run("animate", person, "--gesture", "nod")
+
+
+def test_a_place_that_fails_later_is_named(shell: Shell, person: Path) -> None:
+    """A temporary folder that is not there is met in the middle of the run."""
+    before, line = "import tempfile\ntempfile.tempdir = 'gone'", ("animate", person, "--gesture", "nod", "-o", "out.mp4")
+    with shell.started(*line, before=before, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        out, err = (told.decode() for told in process.communicate(timeout=PATIENCE))
+    shell.tidy(err)
+    assert (process.returncode, out) == (2, "")
+    assert re.fullmatch(
+        r"gioconda: .*gone/\S+ cannot be used \(No such file or directory\)\. .*needed\. .*another one\.\n", err
+    )

@@ -110,6 +110,13 @@ def test_rates_are_taken_as_they_are_written(text: str, value: Fraction) -> None
     assert rate(text) == value
 
 
+def test_a_rounded_rate_is_pointed_out(shell: Shell, made: Path) -> None:
+    result = shell.run("animate", made / "person.png", "--gesture", "nod", "--end", 0.2, "--fps", "29.97", "-o", "out.mp4")
+    assert result.code == 0
+    assert result.err == "note: --fps 29.97 is taken as written; television's rate is --fps 30000/1001\n"
+    assert times(shell.folder / "out.mp4")[1] == Fraction(100, 2997)
+
+
 def test_gestures_are_listed_one_a_line(shell: Shell) -> None:
     listed = shell.run("gestures").out.splitlines()
     assert [line.split()[0] for line in listed] == list(GESTURES)
@@ -287,6 +294,8 @@ def test_doctor_knows_whether_animating_works(shell: Shell) -> None:
     assert {row["name"]: row["state"] for row in found["weights"]}["face_landmarker.task"] == "right"
     assert found["machine"]["cores"] >= 1
     assert found["page"] is True
+    assert found["rehearsal"]["frames"] == 30
+    assert found["rehearsal"]["painted_per_second"] > 1
     assert found["ffmpeg"]["libx264"] is True
     lines = shell.run("doctor").out.splitlines()
     assert lines[0].startswith(f"Gioconda {__version__}, Python 3.")
