@@ -1,4 +1,4 @@
-"""The values of a run: `Job` (every setting with its default, their one home), `Clip` (the result), `Finished` (the last step)."""
+"""The values of a run: `Job` (every setting with its default), `Clip` (the result), `Finished` (the last step)."""
 
 from __future__ import annotations
 

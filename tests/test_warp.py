@@ -133,18 +133,17 @@ def test_a_mole_stays_a_mole(warp: Warp, still: Rendering, driver: dict[str, Ren
         assert contrast(frame) > 0.8 * own
 
 
-def darkness(image: Image, points: Floats, loop: tuple[int, ...]) -> float:
-    mask = np.zeros(image.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [points[list(loop), :2].astype(np.int32)], 1)
-    return float(image[mask > 0].mean())
+def box_of(points: Floats) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of points (N, 2) in whole pixels."""
+    low, high = points.min(0), points.max(0) + 1
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
 def test_lids_close_when_the_drivers_do(warp: Warp, still: Rendering, driver: dict[str, Rendering]) -> None:
     """Closed lids are skin: the eye's opening loses its contrast of white and pupil."""
     rest, blink = driven(warp, [portrait_of(still)], driver, ["rest", "blink"])
     for eye in (mesh.RIGHT_EYE, mesh.LEFT_EYE):
-        box = still.points[list(eye), :2]
-        x0, y0, x1, y1 = *box.min(0).astype(int), *(box.max(0) + 1).astype(int)
+        x0, y0, x1, y1 = box_of(still.points[list(eye), :2])
         third = (x1 - x0) // 3
         window = np.s_[y0 : (y0 + y1) // 2, x0 + third : x1 - third]
         assert np.ptp(blink[window].mean(-1)) < 0.75 * np.ptp(rest[window].mean(-1))

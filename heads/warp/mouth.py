@@ -27,7 +27,7 @@ STRETCH = (1.5, 2.3)
 """Opening over the portrait's own from which, and up to which, its own teeth give way to others: stretched teeth are seen."""
 
 PARTING = 0.012
-"""Rise of the gap of closed lips, in distances between the outer eye corners, over which what is behind begins to show: 1 mm."""
+"""Rise of the gap of closed lips, in distances between the outer eye corners, over which what lies behind appears: 1 mm."""
 
 AROUND = (164, 165, 391, 18, 83, 313, 92, 322, 106, 335)
 """Landmarks of the skin around the lips, where the light on the mouth is read."""
