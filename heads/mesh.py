@@ -69,7 +69,7 @@ STABLE = (
     10, 338, 297, 332, 284, 251, 109, 67, 103, 54, 21, 151, 9, 8, 168, 6, 197, 195, 5, 4, 127, 356, 234, 454, 33, 133,
     362, 263, 129, 358, 2, 98, 327,
 )
-"""33 landmarks that expressions move little (forehead, nose, eye corners, temples): the head's rigid motion is read from them."""
+"""33 landmarks that expressions move little (forehead, nose, eye corners, temples): the head's rigid motion is read here."""
 
 _TRIANGLES = """
 127,34,139 11,0,37 232,231,120 72,37,39 128,121,47 232,121,128 104,69,67 175,171,148 118,50,101 73,39,40 9,151,108

@@ -164,11 +164,9 @@ def test_the_iris_goes_where_the_driver_looks(warp: Warp, still: Rendering, driv
     left, rest, right = driven(warp, [portrait_of(still)], driver, ["left", "rest", "right"])
 
     def pupil(image: Image) -> float:
-        eye = still.points[list(mesh.LEFT_EYE), :2]
-        x0, y0, x1, y1 = *eye.min(0).astype(int), *(eye.max(0) + 1).astype(int)
-        grey = 255 - cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (0, 0), 2)[y0 + 2 : y1 - 2, x0:x1].astype(
-            np.float32
-        )
+        x0, y0, x1, y1 = box_of(still.points[list(mesh.LEFT_EYE), :2])
+        smooth = np.asarray(cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (0, 0), 2), np.float32)
+        grey = 255 - smooth[y0 + 2 : y1 - 2, x0:x1]
         column = np.clip(grey.mean(0) - np.median(grey.mean(0)), 0, None)
         return float((column * np.arange(len(column))).sum() / max(column.sum(), 1e-6))
 
