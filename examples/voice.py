@@ -109,8 +109,10 @@ def _tracks(spoken: Sequence[Syllable], t: Array) -> tuple[Array, Array, Array]:
         strength = 0.55 + 0.45 * one.stress
         opening = LOUDNESS[one.consonant] * strength
         for at, level, sound in (
-            (one.start, opening, one.consonant), (one.start + 0.20 * one.seconds, opening, one.consonant),
-            (one.start + 0.42 * one.seconds, strength, one.vowel), (end - 0.22 * one.seconds, 0.9 * strength, one.vowel),
+            (one.start, opening, one.consonant),
+            (one.start + 0.20 * one.seconds, opening, one.consonant),
+            (one.start + 0.42 * one.seconds, strength, one.vowel),
+            (end - 0.22 * one.seconds, 0.9 * strength, one.vowel),
         ):
             times.append(at)
             loud.append(level)
