@@ -121,7 +121,7 @@ STYLES = {
     "swept": Style(15000, 9, 0.75, 0.008, 0.16, 0.38, 0.14, 0.85, comb=(1.0, -0.05, 0.6), recess=0.3, sides=0.4),
     "bob": Style(17000, 16, 3.2, 0.008, 0.17, 0.16, 0.5, 0.5, end=1.28, comb=(1.0, 0.3, 0.42)),
     "long": Style(20000, 20, 4.6, 0.008, 0.20, -0.14, 0.60, 0.5, end=2.5, comb=(0.9, 0.25, 0.55), curl=0.04, turns=1.0),
-    "bun": Style(17000, 12, 2.6, 0.007, 0.05, 0.0, 0.0, 0.22, knot=True, recess=0.12),
+    "bun": Style(17000, 12, 2.6, 0.007, 0.05, 0.0, 0.0, 0.22, knot=True, recess=0.5),
     "curly": Style(9000, 18, 1.0, 0.010, 0.24, 0.0, 0.10, 1.0, comb=(0.2, 0.1, 0.2), curl=0.055, turns=4.5, sides=0.8),
     "buzz": Style(16000, 4, 0.09, 0.008, 0.03, 0.0, 0.1, 0.6, comb=(0.1, 0.4, -0.6), recess=0.5, sides=0.8),
 }
@@ -154,7 +154,7 @@ def grow(body: Body, style: Style, seed: int, share: float = 1.0) -> Strands:
         move = d * (length / (style.points - 1))[:, None]
         move *= smooth(style.end + 0.10 * clump[:, 1] + 0.03 * single[:, 0], style.end - 0.2 + 0.10 * clump[:, 1], p[:, 1])[:, None]
         if style.knot:
-            move *= smooth(0.05, 0.3, np.linalg.norm(p - CROWN_KNOT * [1, 0.9, 1], axis=1))[:, None]
+            move *= smooth(0.20, 0.40, np.linalg.norm(p - CROWN_KNOT * [1, 0.9, 1], axis=1))[:, None]
         p = p + move
         near = tree.query(p, workers=1)[1]
         depth = ((p - body.rest[near]) * body.normal[near]).sum(1)

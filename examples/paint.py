@@ -348,7 +348,7 @@ def comb_all(stage: Stage) -> list[tuple[Floats, Ints, Floats]]:
     if own.hair is not None:
         sets.append((own.hair, own.hair.points, person.grey, 1.0))
     for tied, grey, dark in ((own.beard, person.grey, 0.9), (own.brows, 0.6 * person.grey, 1.0)):
-        if tied is not None:
+        if tied is not None and not (look.marble and tied is own.brows):
             sets.append((tied.on(stage.vertices), tied.on(own.rest).points, grey, dark))
     if not look.marble:
         sets.append((own.lashes.on(stage.vertices), own.lashes.on(own.rest).points, 0.0, 0.12))
@@ -358,7 +358,7 @@ def comb_all(stage: Stage) -> list[tuple[Floats, Ints, Floats]]:
         pigment = np.where((rng.random(len(rest)) < grey)[:, None], white, base) * dark
         colour = pigment[:, None] * strands.tint[..., None]
         if look.marble:
-            colour = np.array([0.72, 0.70, 0.66]) * np.clip(strands.tint[..., None], 0.5, 1.1)
+            colour = np.array([0.62, 0.60, 0.57]) * np.clip(strands.tint[..., None], 0.35, 1.0)
         shown = shine(stood, lamps, ambient, colour.astype(np.float32), 0.5)
         wide = strands.width * camera.scale
         kept = int(np.clip(wide.mean() / FINEST, 0.3, 1) * len(wide))  # hairs too fine for the picture: fewer, as wide as a pixel

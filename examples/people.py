@@ -27,7 +27,7 @@ from examples.person import Person, blend
 from examples.skin import Look
 from heads.mesh import SHAPE
 
-SMILE = (("mouthSmileLeft", 0.16), ("mouthSmileRight", 0.16), ("cheekSquintLeft", 0.1), ("cheekSquintRight", 0.1))
+SMILE = (("mouthSmileLeft", 0.36), ("mouthSmileRight", 0.36), ("cheekSquintLeft", 0.12), ("cheekSquintRight", 0.12))
 """A hint of a smile, lips closed."""
 __all__ = ["NAMES", "Look", "Person", "Rendering", "blend", "named", "render"]
 
