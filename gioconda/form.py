@@ -31,6 +31,9 @@ Source: TypeAlias = Literal["gesture", "driving", "motion"]
 Seen: TypeAlias = dict[tuple[str, int | None], Inspection]
 """What was looked at in one session: path and number of the face to what was seen."""
 
+OPTIONAL = ("face", "end")
+"""Settings that may be left out: an empty number field hands over 0 once it was shown."""
+
 LOOK: dict[str, Any] = {
     "concurrency_id": "look",
     "show_progress": "hidden",
@@ -155,11 +158,8 @@ def _looks(inputs: Inputs) -> None:
         return Path(path).name, seen[path, face]
 
     def portraits(given: list[tuple[str, str | None]] | None, face: int | None, seen: Seen) -> tuple[str, Seen]:
-        asked = [(path, face if index == 0 else None) for index, (path, _) in enumerate(given or ())]
-        told = [
-            looked(path, number, seen, lambda path=path, number=number: inspect_portrait(path, number))
-            for path, number in asked
-        ]
+        asked = [(path, (face or None) if index == 0 else None) for index, (path, _) in enumerate(given or ())]
+        told = [looked(path, number, seen, partial(inspect_portrait, path, number)) for path, number in asked]
         return fragments.seen(told), seen
 
     def clip(path: str | None, seen: Seen) -> tuple[str, Seen]:
@@ -205,13 +205,12 @@ def _settings() -> tuple[dict[str, Component], gr.Number]:
             "Teeth and tongue that a closed mouth does not show",
         )
         with gr.Row():
+            # No limits here: Gradio would answer them with a toast, the run says them in a sentence.
             made["face"] = face = gr.Number(
-                value=DEFAULTS["face"], precision=0, minimum=1, label="Face number", info="1 is the largest", min_width=120
+                value=DEFAULTS["face"], precision=0, label="Face number", info="1 is the largest", min_width=120
             )
-            made["start"] = gr.Number(
-                value=DEFAULTS["start"], minimum=0, label="From second", info="of the movement", min_width=120
-            )
-            made["end"] = gr.Number(value=DEFAULTS["end"], minimum=0, label="To second", info="empty: its end", min_width=120)
+            made["start"] = gr.Number(value=DEFAULTS["start"], label="From second", info="of the movement", min_width=120)
+            made["end"] = gr.Number(value=DEFAULTS["end"], label="To second", info="0 is its end", min_width=120)
         slider("max_side", "Longest side", "Pixels; larger portraits are made smaller", 16)
         check("label", "Visible label", "“AI-animated portrait”, small, in a corner")
         check("audio", "Sound", "The clip's own sound is carried over")

@@ -121,4 +121,5 @@ def report(clip: Clip) -> str:
     facts = f"{clip.seconds:.1f} seconds, {width} × {height} pixels, {float(clip.rate):.5g} frames per second."
     carried = ", ".join(marks.get(mark, mark) for mark in clip.marks)
     notes = [str(note) for note in clip.report.get("notes", ())]
-    return said("note" if notes else "fine", facts, [f"Marked by: {carried}.", *notes], "Done")
+    told = said("note" if notes else "fine", facts, [f"Marked by: {carried}.", *notes], "Done")
+    return f'<div data-sha256="{clip.sha256}">{told}</div>'

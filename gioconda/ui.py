@@ -74,7 +74,10 @@ def build(*, shared: bool = False) -> gr.Blocks:
         if given := samples():
             gr.HTML("<h2>Or click one of these</h2>")
             with gr.Row(elem_id="examples"):
-                runs += [_sample(one, inputs, results) for one in given]
+                cards = [_sample(one, inputs, results) for one in given]
+            runs += [running for _, running in cards]
+            for card, _ in cards:
+                card.click(None, None, None, cancels=runs)  # another example takes the place of the run before it
         gr.HTML(fragments.footer(kept=KEPT // 60, shared=shared), elem_id="foot")
         stopped = fragments.said("note", "Stopped. Nothing of it was kept.")
         inputs.stop.click(lambda: _idle(inputs, results, stopped), None, _touched(inputs, results), cancels=runs, **AT_ONCE)
@@ -107,7 +110,7 @@ def _runs_on(event: Callable[..., Any], inputs: Inputs, results: Results) -> Any
     touched = _touched(inputs, results)
     begun = event(begin, None, touched, js=fragments.SCROLL, **AT_ONCE)
     running = begun.then(run, None, touched, inputs_kwargs=inputs.components(), api_visibility="private", **RUN)
-    full = fragments.said("wrong", "Too many runs are waiting.", ("Try again in a minute.",))
+    full = fragments.said("wrong", "The run could not start: too many are waiting. Try again in a minute.")
     running.failure(lambda: _idle(inputs, results, full), None, touched, **AT_ONCE)
     return running
 
@@ -118,7 +121,7 @@ def _run(given: dict[str, Any], inputs: Inputs, results: Results) -> Iterator[Up
     chosen = {name: given[name] for name in given if name in inputs.settings} | {source: given[source]}
     seen: Seen = given["seen"]
     portraits = [path for path, _ in given["portraits"] or ()]
-    keys = [(path, chosen["face"] if index == 0 else None) for index, path in enumerate(portraits)]
+    keys = [(path, (chosen["face"] or None) if index == 0 else None) for index, path in enumerate(portraits)]
     for key in [*keys, (given[source], None)]:
         if key in seen and not seen[key].ok:
             yield _idle(inputs, results, fragments.said("wrong", " ".join(seen[key].lines)))
@@ -146,7 +149,8 @@ def _job(portraits: list[str], chosen: dict[str, Any], folder: Path) -> Job:
         raise SettingError(
             "There is no motion file yet.", "A file that “gioconda motion” wrote is needed.", "Upload one, or choose a gesture."
         )
-    settings = {name: form.DEFAULTS[name] if value is None else value for name, value in chosen.items()}
+    settings: dict[str, Any] = {name: None if name in form.OPTIONAL and value == 0 else value for name, value in chosen.items()}
+    settings = {name: form.DEFAULTS[name] if value is None else value for name, value in settings.items()}
     return Job(portraits=portraits, output=folder / f"{Path(portraits[0]).stem}-animated.mp4", **settings)
 
 
@@ -207,8 +211,8 @@ def _touched(inputs: Inputs, results: Results) -> list[Component]:
     return [results.frame, results.video, results.status, results.save, results.save_reel, inputs.start, inputs.stop]
 
 
-def _sample(sample: Sample, inputs: Inputs, results: Results) -> Any:
-    """An example's picture: a click fills the inputs and starts the run."""
+def _sample(sample: Sample, inputs: Inputs, results: Results) -> tuple[gr.Button, Any]:
+    """An example's picture, where a click fills the inputs and starts the run, and that run."""
     card = gr.Button(sample.title, icon=str(sample.portrait), elem_classes="example", min_width=0)
     mover = inputs.gesture if sample.source == "gesture" else inputs.driving
 
@@ -221,15 +225,17 @@ def _sample(sample: Sample, inputs: Inputs, results: Results) -> Any:
         }
 
     filled = card.click(fill, None, [inputs.portraits, inputs.tabs, inputs.source, mover], **AT_ONCE)
-    return _runs_on(filled.then, inputs, results)
+    return card, _runs_on(filled.then, inputs, results)
 
 
 def _endpoint(inputs: Inputs) -> None:
     """The same run for programs: the documented endpoint `/animate`, which answers with the video."""
 
-    def run(**given: Any) -> Iterator[Any]:
+    # What has no value on the page either may be left out by programs.
+    def run(*, driving: Any = None, motion: Any = None, face: Any = None, end: Any = None, **given: Any) -> Iterator[Any]:
+        given |= {"driving": driving, "motion": motion, "face": face, "end": end}
         portraits = [path for path, _ in given["portraits"] or ()]
-        source = next(name for name in ("driving", "motion", "gesture") if given[name] is not None)
+        source = next((name for name in ("driving", "motion") if given[name] is not None), "gesture")
         chosen = {name: given[name] for name in inputs.settings} | {source: given[source]}
         try:
             with tempfile.TemporaryDirectory(prefix="gioconda-job-") as folder:

@@ -1,0 +1,222 @@
+"""The page in a real browser: from a click to a video that plays, and from a wrong upload to a sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from media_made import make_clip
+from page import ROOT, WORK, Server, finished, served, until, upload, visit
+from playwright.sync_api import Browser, Page, expect
+from shell import SIDE, face, frames, save
+
+COUNT = 12
+"""Frames of the driving clip."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with served(tmp_path_factory.mktemp("served")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what visitors bring."""
+    folder = tmp_path_factory.mktemp("given")
+    save(folder / "person.png", face())
+    save(folder / "taller.png", np.concatenate([face(), face()[-64:]]))
+    save(folder / "wall.png", np.random.default_rng(0).integers(90, 110, (SIDE, SIDE, 3), np.uint8))
+    (folder / "letter.mp4").write_text("Dear museum, this is no video.")
+    images = frames(COUNT)
+    make_clip(folder / "clip.mp4", COUNT, size=(SIDE, SIDE), images=images, sound="aac", sound_seconds=0.4)
+    return folder
+
+
+@pytest.fixture
+def page(browser: Browser, server: Server) -> Iterator[Page]:
+    with visit(browser, server) as opened:
+        yield opened
+
+
+def start(page: Page, gesture: str) -> None:
+    page.get_by_label(gesture, exact=True).check()
+    page.get_by_role("button", name="Animate").click()
+
+
+def quiet(server: Server) -> None:
+    """Wait until no run is going on and nothing of it is left."""
+    until(lambda: not server.jobs())
+
+
+def test_page_says_what_it_is(page: Page) -> None:
+    assert page.get_by_role("heading", level=1).all_inner_texts() == ["Gioconda"]
+    assert "labelled as AI-animated" in page.locator("#title").inner_text()
+    foot = page.locator("#foot").inner_text()
+    assert "Nothing leaves the machine" in foot
+    assert "60 minutes" in foot
+    assert page.locator("button.example").count() >= 3
+    for image in page.locator("button.example img").all():
+        expect(image).to_have_js_property("complete", True)
+        assert image.evaluate("image => image.naturalWidth") > 0
+
+
+def test_one_click_makes_a_video_that_plays(page: Page, server: Server) -> None:
+    page.locator("button.example").first.click()
+    told = finished(page)
+    assert told["width"] > 0
+    assert told["seconds"] > 1
+    assert page.locator("#portraits img").count() >= 1, "the example fills the inputs"
+    expected = page.locator("#status [data-sha256]").get_attribute("data-sha256")
+    with page.expect_download() as download:
+        page.locator("#save").click()
+    assert download.value.suggested_filename.endswith("-animated.mp4")
+    saved = Path(download.value.path()).read_bytes()
+    source = page.locator("#result video").evaluate("video => video.currentSrc")
+    played = page.context.request.get(source).body()
+    assert hashlib.sha256(saved).hexdigest() == expected == hashlib.sha256(played).hexdigest()
+    quiet(server)
+
+
+def test_picture_without_a_face_is_told_before_the_run(page: Page, given: Path) -> None:
+    upload(page, "portraits", given / "person.png", given / "wall.png")
+    said = page.locator("#about-portraits .said")
+    expect(said).to_have_count(2)
+    assert "1 face" in said.first.inner_text()
+    alert = page.locator("#about-portraits [role=alert]")
+    expect(alert).to_contain_text("No face was found in wall.png (256 × 256 pixels)")
+    expect(alert).to_contain_text("Choose another picture")
+    page.get_by_role("button", name="Animate").click()
+    expect(page.locator("#status [role=alert]")).to_contain_text("No face was found in wall.png")
+    expect(page.get_by_role("button", name="Animate")).to_be_enabled()
+
+
+def test_file_that_is_no_video_is_told_before_the_run(page: Page, given: Path) -> None:
+    page.get_by_role("tab", name="Driving clip").click()
+    upload(page, "driving", given / "letter.mp4")
+    expect(page.locator("#about-driving [role=alert]")).to_contain_text("letter.mp4 cannot be read as a video")
+
+
+def test_animate_says_what_is_missing(page: Page, given: Path) -> None:
+    page.get_by_role("button", name="Animate").click()
+    expect(page.locator("#status [role=alert]")).to_contain_text("There is no portrait yet.")
+    upload(page, "portraits", given / "person.png")
+    page.get_by_role("tab", name="Driving clip").click()
+    page.get_by_role("button", name="Animate").click()
+    expect(page.locator("#status [role=alert]")).to_contain_text("There is no driving clip yet.")
+
+
+def test_stop_stops(page: Page, server: Server, given: Path) -> None:
+    upload(page, "portraits", given / "person.png")
+    quiet(server)
+    before = server.threads()
+    start(page, "Living portrait")
+    page.get_by_text("Painting the frames").wait_for(timeout=WORK)
+    assert server.jobs()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#status")).to_contain_text("Stopped")
+    expect(page.get_by_role("button", name="Animate")).to_be_enabled()
+    expect(page.get_by_role("button", name="Stop")).to_be_disabled()
+    quiet(server)
+    until(lambda: server.threads() <= before)
+    assert "Stopped" in page.locator("#status").inner_text()
+    assert not [made for made in server.made() if made.name.startswith("person")]
+
+
+def test_closed_tab_stops_the_run(browser: Browser, server: Server, given: Path) -> None:
+    with visit(browser, server) as page:
+        upload(page, "portraits", given / "person.png")
+        start(page, "Living portrait")
+        page.get_by_text("Painting the frames").wait_for(timeout=WORK)
+        assert server.jobs()
+    quiet(server)
+    assert not [made for made in server.made() if made.name.startswith("person")]
+
+
+def test_busy_port_is_a_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        words = [sys.executable, "app.py", "--port", str(port)]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert f"Port {port} of 127.0.0.1 cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_clip_with_sound_and_reel(page: Page, server: Server, given: Path) -> None:
+    upload(page, "portraits", given / "taller.png", given / "person.png")
+    page.get_by_role("tab", name="Driving clip").click()
+    upload(page, "driving", given / "clip.mp4")
+    assert "with sound" in page.locator("#about-driving").inner_text()
+    page.get_by_text("Settings", exact=True).click()
+    page.get_by_label("Side-by-side reel").check()
+    page.get_by_role("button", name="Animate").click()
+    told = finished(page)
+    assert (told["width"], told["height"]) == (SIDE, SIDE + 64)
+    with page.expect_download() as download:
+        page.locator("#save-reel").click()
+    assert download.value.suggested_filename == "taller-animated-compare.mp4"
+    quiet(server)
+
+
+@pytest.mark.slow
+def test_two_visitors_at_once_get_their_own(browser: Browser, server: Server, given: Path) -> None:
+    names = ("person.png", "taller.png")
+    with visit(browser, server) as one, visit(browser, server) as other:
+        for visitor, name in zip((one, other), names, strict=True):
+            upload(visitor, "portraits", given / name)
+        for visitor in (one, other):
+            start(visitor, "Nod")
+        heights = [finished(visitor)["height"] for visitor in (one, other)]
+        files = [visitor.locator("#result video").evaluate("video => video.currentSrc") for visitor in (one, other)]
+    assert heights == [SIDE, SIDE + 64]
+    assert [re.sub(r".*/", "", file) for file in files] == ["person-animated.mp4", "taller-animated.mp4"]
+    quiet(server)
+
+
+@pytest.mark.slow
+def test_another_example_takes_the_place_of_the_first(page: Page, server: Server) -> None:
+    cards = page.locator("button.example")
+    cards.first.click()
+    page.get_by_text("Painting the frames").wait_for(timeout=WORK)
+    cards.last.click()
+    until(lambda: len(server.jobs()) <= 2)
+    finished(page)
+    quiet(server)
+
+
+@pytest.mark.slow
+def test_endpoint_answers_with_the_video(server: Server, given: Path, tmp_path: Path) -> None:
+    from gradio_client import Client, handle_file
+    from gradio_client.exceptions import AppError
+
+    client = Client(server.url, download_files=str(tmp_path), verbose=False)
+    portrait = {"image": handle_file(given / "person.png"), "caption": None}
+    answer = client.predict(portraits=[portrait], gesture="nod", label=False, api_name="/animate")
+    video = Path(answer["video"] if isinstance(answer, dict) else answer)
+    assert hashlib.sha256(video.read_bytes()).hexdigest() in {
+        hashlib.sha256(made.read_bytes()).hexdigest() for made in server.made()
+    }
+    wall = {"image": handle_file(given / "wall.png"), "caption": None}
+    with pytest.raises(AppError, match=r"No face was found in wall\.png"):
+        client.predict(portraits=[wall], gesture="nod", api_name="/animate")
+    client.close()
+
+
+@pytest.mark.slow
+def test_interrupt_in_the_middle_leaves_nothing(browser: Browser, given: Path, tmp_path: Path) -> None:
+    with served(tmp_path) as server, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(server.url)
+        upload(page, "portraits", given / "person.png")
+        start(page, "Living portrait")
+        page.get_by_text("Painting the frames").wait_for(timeout=WORK)
+        assert server.interrupt() == 0
