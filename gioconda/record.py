@@ -5,6 +5,7 @@ The landmarks lie in a file of the job's folder and are worked on in blocks, so 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -58,16 +59,20 @@ class Recorder:
     def __init__(self, folder: Path, rate: Fraction, clock: Fraction) -> None:
         self._folder, self._rate, self._clock = folder, rate, clock
         self._raw = Spool(folder / "landmarks")
-        self._ticks: list[int] = []
-        self._faces: list[tuple[Floats, Floats] | None] = []
+        # Copied into a few large buffers: small arrays that are kept one by one, between those of the decoded pictures, would
+        # hold on to the heap around them (80 kB a frame).
+        self._ticks, self._found = array("q"), bytearray()
+        self._expression, self._pose = array("f"), array("f")
         self._last: Face | None = None
 
     def add(self, ticks: int, face: Face | None) -> None:
         """Take the next frame: its time stamp in ticks and the face seen in it, landmarks in pixels, or None."""
-        self._last = face or self._last
+        self._last = last = face or self._last
         self._ticks.append(ticks)
-        self._faces.append(None if face is None else (face.expression, face.pose))
-        self._raw.append(np.zeros((POINTS, 3)) if self._last is None else self._last.points)
+        self._found.append(face is not None)
+        self._expression.frombytes(np.asarray(np.zeros(SHAPES) if last is None else last.expression, np.float32).tobytes())
+        self._pose.frombytes(np.asarray(np.eye(3) if last is None else last.pose, np.float32).tobytes())
+        self._raw.append(np.zeros((POINTS, 3)) if last is None else last.points)
 
     def finish(self, rest: Face | None, *, strength: float, neutral: float | None = None) -> Recorded:
         """Choose the neutral frame, smooth, and bring everything into the neutral frame's unit crop.
@@ -82,7 +87,7 @@ class Recorder:
             DrivingError: no face was found in any frame.
         """
         self._raw.close()
-        found = np.array([face is not None for face in self._faces], bool)
+        found = np.array(self._found, bool)
         if not found.any():
             raise DrivingError(
                 f"No face was found in any of the clip's {len(found)} frames.",
@@ -90,7 +95,11 @@ class Recorder:
                 "Choose another clip, or cut it to the part that shows the face with --start and --end.",
             )
         times = (np.array(self._ticks) - self._ticks[0]) * float(self._clock)
-        expression, pose = _filled(self._faces)
+        # Gaps repeat the last face; the time before the first one shows the first.
+        expression = np.array(self._expression, np.float32).reshape(-1, SHAPES)
+        pose = np.array(self._pose, np.float32).reshape(-1, 3, 3)
+        first = int(np.argmax(found))
+        expression[:first], pose[:first] = expression[first], pose[first]
         index = _nearest(found, expression, pose, rest) if neutral is None else _at(times, found, neutral)
         align = paste.align(self._raw[index])
         raw = Motion(times, self._rate, self._clock, self._raw, expression, pose, found, index)
@@ -103,16 +112,6 @@ class Recorder:
     def close(self) -> None:
         """Stop taking frames; does nothing after `finish`."""
         self._raw.close()
-
-
-def _filled(faces: list[tuple[Floats, Floats] | None]) -> tuple[Floats, Floats]:
-    """Expressions (T, 52) and poses (T, 3, 3); gaps repeat the last face, the time before the first one shows the first."""
-    current = next(face for face in faces if face is not None)
-    expression, pose = np.empty((len(faces), SHAPES), np.float32), np.empty((len(faces), 3, 3), np.float32)
-    for i, face in enumerate(faces):
-        current = face or current
-        expression[i], pose[i] = current
-    return expression, pose
 
 
 def _nearest(found: NDArray[np.bool_], expression: Floats, pose: Floats, rest: Face | None) -> int:
