@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from examples.drawing import Floats, Ints, noise, see, smooth
+from examples.drawing import Floats, Ints, Reals, noise, see, smooth
 from examples.hair import Body, Strands, scatter
 from examples.skin import beard
 
@@ -57,10 +57,11 @@ def brows(body: Body, thick: float, arch: float, seed: int, share: float = 1.0) 
     normal = (body.normal[corners] * weights[..., None]).sum(2)
     width = np.tile((1 - 0.75 * along) * 0.0036, (count, 1)) / np.sqrt(share)
     tint = np.tile(rng.uniform(0.8, 1.7, (count, 1)), (1, steps))
-    return Tied(corners, weights, (normal * lift[..., None]).astype(np.float32), width.astype(np.float32), tint.astype(np.float32))
+    offset = (normal * lift[..., None]).astype(np.float32)
+    return Tied(corners, weights, offset, width.astype(np.float32), tint.astype(np.float32))
 
 
-def front(body: Body, at: Floats) -> tuple[Ints, Floats]:
+def front(body: Body, at: Reals) -> tuple[Ints, Floats]:
     """Triangles' corners (N, 3) and weights (N, 3) under points (N, 2) of the mean head seen from the front."""
     side, scale = 1200, 600.0
     middle = np.array([side / 2, side * 0.45, 0], np.float32)

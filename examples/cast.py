@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from scipy.sparse import csr_matrix
 
-from weights import path
 from examples.brows import Tied, brows, grids, lashes, whiskers
 from examples.drawing import Floats, Ints, normals, subdivide
 from examples.hair import STYLES, Body, Strands, grow, scalp
 from examples.skin import Look, skin_colour
 from heads.headmodel import LASHES, LEFT_EYE, MOUTH, RIGHT_EYE, SKIN, HeadModel
+from weights import path
 
 QUICK = 0.16
 """Share of the hairs that a quick picture shows."""

@@ -15,6 +15,7 @@ from scipy.ndimage import map_coordinates
 from scipy.sparse import csr_matrix, vstack
 
 Floats = NDArray[np.float32]
+Reals = NDArray[np.floating]
 Ints = NDArray[np.int32]
 
 FAR = 4000.0
@@ -133,7 +134,7 @@ def _lattice(seed: int) -> Floats:
     return np.random.default_rng(seed).uniform(-1, 1, (LATTICE,) * 3).astype(np.float32)
 
 
-def noise(points: Floats, seed: int = 0, octaves: int = 1) -> Floats:
+def noise(points: Reals, seed: int = 0, octaves: int = 1) -> Floats:
     """Smooth noise of about [-1, 1] at points (N, 3), one wave per unit and, with octaves, finer ones of half the strength."""
     total, strength, size = np.zeros(len(points), np.float32), 1.0, 0.0
     for octave in range(octaves):
@@ -147,7 +148,7 @@ def noise(points: Floats, seed: int = 0, octaves: int = 1) -> Floats:
     return np.asarray(total / size * 1.5, np.float32)
 
 
-def smooth(low: float, high: float, value: Floats) -> Floats:
+def smooth(low: float | Reals, high: float | Reals, value: Reals) -> Floats:
     """0 below low, 1 above high, an S between them; also the other way round where low > high."""
     t = np.clip((value - low) / (high - low), 0, 1)
     return np.asarray(t * t * (3 - 2 * t), np.float32)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from examples.drawing import Floats, Ints, noise, smooth
+from examples.drawing import Floats, Ints, Reals, noise, smooth
 
 MIDDLE = np.array([0.0, -0.25, 0.95], np.float32)
 """Middle of the skull."""
@@ -37,9 +37,10 @@ def join(*parts: Strands) -> Strands:
 
 
 def scalp(at: Floats, recess: float) -> Floats:
-    """How far inside the hair's border points (N, 3) of the mean head lie: positive on the scalp; recess 0 to 1 bares temples."""
+    """How far inside the hair's border points (N, 3) of the mean head lie, positive on the scalp; recess 0…1 bares temples."""
     x, y, z = np.abs(at[:, 0]), at[:, 1], at[:, 2]
-    top = -0.70 - y - recess * (0.06 + 0.30 * np.exp(-(((x - 0.48) / 0.2) ** 2))) + 0.10 * (1 - recess) * smooth(0.3, 0.75, x)
+    top = -0.70 - y - recess * (0.06 + 0.30 * np.exp(-(((x - 0.48) / 0.2) ** 2)))
+    top = top + 0.10 * (1 - recess) * smooth(0.3, 0.75, x)
     front = 0.20 + 0.36 * smooth(-0.6, 0.1, y)
     low = np.interp(z, [0.3, 0.62, 0.72, 1.02, 1.1, 1.4, 2.3], [0.22, 0.2, -0.06, -0.06, 0.4, 0.8, 0.8])
     return np.asarray(np.maximum(top, np.minimum(z - front, low - y)), np.float32)
@@ -74,11 +75,12 @@ class Body:
         chosen, weight = scatter(self.rest, self.triangles, density[self.triangles].mean(1), count, rng)
         corner = self.triangles[chosen]
         return tuple(  # type: ignore[return-value]
-            np.asarray((values[corner] * weight[..., None]).sum(1), np.float32) for values in (self.rest, self.normal, self.mean)
+            np.asarray((values[corner] * weight[..., None]).sum(1), np.float32)
+            for values in (self.rest, self.normal, self.mean)
         )
 
 
-def unit(vectors: Floats) -> Floats:
+def unit(vectors: Reals) -> Floats:
     """Vectors (..., 3) at length 1."""
     return np.asarray(vectors / (np.linalg.norm(vectors, axis=-1, keepdims=True) + 1e-9), np.float32)
 
@@ -141,7 +143,8 @@ def grow(body: Body, style: Style, seed: int, share: float = 1.0) -> Strands:
     length *= style.sides + (1 - style.sides) * above
     clear = 0.012 + style.volume * (0.2 + 0.8 * layer) * (0.35 + 0.65 * above if style.sides < 1 else 1)
     tree = cKDTree(body.rest)
-    away = np.tanh((place[:, 0] - style.part + 0.03 * single[:, 1] + 0.03 * clump[:, 1]) / (0.06 if style.length > 2 else 0.22))[:, None]
+    beside = place[:, 0] - style.part + 0.03 * single[:, 1] + 0.03 * clump[:, 1]
+    away = np.tanh(beside / (0.06 if style.length > 2 else 0.22))[:, None]
     p, points = root - 0.01 * normal, []
     d = unit(normal * style.lift + 0.25 * clump + 0.12 * single + comb(style, p, normal, away, 0.0))
     for step in range(style.points):
@@ -149,10 +152,11 @@ def grow(body: Body, style: Style, seed: int, share: float = 1.0) -> Strands:
         along = step / (style.points - 1)
         near = tree.query(p, workers=1)[1]
         surface = body.normal[near]
-        aim = comb(style, p, surface, away, along) + [0, style.gravity * (0.4 + 3.0 * along), 0]
+        aim = comb(style, p, surface, away, along) + np.array([0, style.gravity * (0.4 + 3.0 * along), 0], np.float32)
         d = unit(0.62 * d + 0.38 * unit(aim) + 0.10 * clump * (1 - 0.5 * along) + 0.025 * single)
         move = d * (length / (style.points - 1))[:, None]
-        move *= smooth(style.end + 0.10 * clump[:, 1] + 0.03 * single[:, 0], style.end - 0.2 + 0.10 * clump[:, 1], p[:, 1])[:, None]
+        cut = style.end + 0.10 * clump[:, 1]
+        move *= smooth(cut + 0.03 * single[:, 0], cut - 0.2, p[:, 1])[:, None]
         if style.knot:
             move *= smooth(0.20, 0.40, np.linalg.norm(p - CROWN_KNOT * [1, 0.9, 1], axis=1))[:, None]
         p = p + move
@@ -178,6 +182,7 @@ def grow(body: Body, style: Style, seed: int, share: float = 1.0) -> Strands:
 
 def comb(style: Style, p: Floats, surface: Floats, away: Floats, along: float) -> Floats:
     """Direction in which the hair is combed at p (N, 3), along the surface."""
+    flow: Reals
     if style.knot:
         flow = CROWN_KNOT - p
     else:
@@ -196,7 +201,7 @@ def curls(line: Floats, style: Style, clump: Floats, rng: np.random.Generator) -
     up = np.cross(tangent, side)
     run = np.linspace(0, style.length, line.shape[1])[None] * style.turns * 2 * np.pi
     tight = style.turns > 2
-    phase = rng.uniform(0, 6.28, (len(line), 1)) if tight else 5 * clump[:, :1]
+    phase: Reals = rng.uniform(0, 6.28, (len(line), 1)) if tight else 5 * clump[:, :1]
     run = run * (1 + 0.15 * clump[:, 1:2]) + phase
     radius = style.curl * np.minimum(1, np.linspace(0, 3, line.shape[1]))[None] * (1 + 0.4 * clump[:, 2:])
     return np.asarray(radius[..., None] * (np.cos(run)[..., None] * side + np.sin(run)[..., None] * up), np.float32)
@@ -219,9 +224,7 @@ def bun(style: Style, rng: np.random.Generator, share: float) -> Strands:
     )
 
 
-def shine(
-    points: Floats, lights: list[tuple[Floats, Floats]], ambient: Floats, colour: Floats, gloss: float
-) -> Floats:
+def shine(points: Floats, lights: list[tuple[Floats, Floats]], ambient: Floats, colour: Reals, gloss: float) -> Floats:
     """Colour (N, P, 3) of strands in turned space under lights (direction, colour) (Kajiya and Kay 1989), viewer at -z.
 
     `colour` (N, P, 3) is the pigment; `gloss` the strength of the white highlight, whose coloured twin lies lower (Marschner
@@ -239,7 +242,8 @@ def shine(
         for shift, power in ((-0.06, 90.0), (0.10, 22.0)):
             along = unit(tangent + shift * outward) @ half
             lobes.append((np.clip(1 - along**2, 0, 1) ** (power / 2))[..., None])
-        total = total + strength * facing * (colour * (0.9 * across + 3.0 * lobes[1]) + gloss * lobes[0] * (0.07 + 0.8 * colour))
+        mirrored = gloss * lobes[0] * (0.07 + 0.8 * colour)
+        total = total + strength * facing * (colour * (0.9 * across + 3.0 * lobes[1]) + mirrored)
     return np.asarray(total, np.float32)
 
 

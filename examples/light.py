@@ -86,7 +86,7 @@ def gleam(studio: Studio, normal: Floats, shadow: Floats, rough: float, strength
 
 
 def windows(studio: Studio, normal: Floats) -> Floats:
-    """Mirror images (N, 3) of the key, a tall window with a cross bar, and faintly of the fill, on wet eyes: normals (N, 3)."""
+    """Mirror images (N, 3) of the key, a tall window, and faintly of the fill, on wet eyes with normals (N, 3)."""
     total = np.zeros_like(normal)
     for one, towards, wide, strength in zip(studio.lamps[:2], CATCH, (0.105, 0.07), (1.5, 1.2), strict=True):
         half = towards + np.array([0, 0, -1], np.float32)
@@ -98,7 +98,7 @@ def windows(studio: Studio, normal: Floats) -> Floats:
 
 
 def spread(light: Floats, mask: NDArray[np.bool_], scale: float) -> Floats:
-    """Light (H, W, 3) on skin, spread under it at `scale` pixels per unit, inside mask only (after Borshukov and Lewis 2003)."""
+    """Light (H, W, 3) on skin, spread under it at `scale` pixels per unit, inside mask (after Borshukov and Lewis 2003)."""
     inside = mask.astype(np.float32)
     result = light.copy()
     for channel in range(3):
@@ -131,8 +131,10 @@ def shadows(towards: Floats, points: Floats, triangles: Ints, at: Floats, scale:
     frame = np.stack([across, np.cross(towards, across), -towards]).astype(np.float32)
     middle = np.median(at, 0)
     zoom = side / (5.2 * scale)
+
     def view(p: Floats) -> Floats:
         return np.asarray((p - middle) @ frame.T * zoom + np.array([side / 2, side / 2, 0], np.float32), np.float32)
+
     colour, depth = np.zeros((side, side, 3), np.float32), np.full((side, side), 2 * FAR, np.float32)
     rasterise(view(points), triangles, np.zeros((len(points), 3), np.float32), colour, depth)
     place = view(at)
@@ -159,7 +161,7 @@ def film(light: Floats, grain: float, seed: int) -> Floats:
 
 @lru_cache(maxsize=4)
 def backdrop(size: tuple[int, int], colour: tuple[float, float, float], seed: int, painted: bool) -> Floats:
-    """A painted studio wall (H, W, 3), linear, of an sRGB colour, lighter behind the sitter's shoulder, darker in the corners."""
+    """A painted studio wall (H, W, 3), linear, of an sRGB colour, lighter behind a shoulder, darker in the corners."""
     width, height = size
     quick = 1 if painted else 4
     y, x = np.mgrid[0:height:2 * quick, 0:width:2 * quick].astype(np.float32)

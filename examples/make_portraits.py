@@ -28,8 +28,13 @@ EYE_DISTANCE = 186.0
 """Pixels."""
 QUALITY = 88
 """Of the JPEG files: no visible loss at about 150 kB."""
-POSES = {"ada": (-9.0, 1.0, 1.5), "kofi": (8.0, 0.0, -1.0), "mei": (-12.0, 2.0, 2.0), "bram": (10.0, -1.0, 0.0), "ines": (7.0, 1.0, -2.0)}
+POSES = {
+    "ada": (-9.0, 1.0, 1.5), "kofi": (8.0, 0.0, -1.0), "mei": (-12.0, 2.0, 2.0), "bram": (10.0, -1.0, 0.0),
+    "ines": (7.0, 1.0, -2.0),
+}
 """Yaw, pitch and roll in degrees: nobody sits perfectly straight."""
+HATCHES = ((0.9, 5.2, 0.74, 0.40), (0.9, 3.7, 0.46, 0.38), (-0.55, 4.6, 0.30, 0.42), (0.2, 3.3, 0.16, 0.4))
+"""Layers of chalk: angle in radians, spacing in pixels, the shade below which it is laid, strength."""
 MUSEUM = Studio(
     (lamp(-0.75, -0.85, -0.45, 1.5, (1.0, 0.97, 0.92)), lamp(0.9, 0.0, -0.5, 0.12, (0.75, 0.85, 1.0)),
      lamp(0.85, -0.35, 0.45, 0.9, (0.85, 0.92, 1.0))),
@@ -49,9 +54,8 @@ def photograph(name: str) -> Image:
 def statue(name: str) -> Image:
     """The same person in marble."""
     person = named(name)
-    stone = replace(
-        person, look=replace(person.look, marble=True, age=person.look.age * 0.5), wall=(0.20, 0.19, 0.20), collar="boat", grey=0.0
-    )
+    look = replace(person.look, marble=True, age=person.look.age * 0.5)
+    stone = replace(person, look=look, wall=(0.20, 0.19, 0.20), collar="boat", grey=0.0)
     return render(
         stone, yaw=14.0, pitch=2.0, size=SIZE, quality="fine", eye_distance=EYE_DISTANCE, centre=EYES, studio=MUSEUM
     ).image
@@ -69,7 +73,7 @@ def drawing(image: Image, seed: int = 0) -> Image:
     tooth = 0.6 * cv2.GaussianBlur(tooth, (0, 0), 0.8) + 0.9 * cv2.GaussianBlur(tooth, (0, 0), 1.6)
     soft = cv2.GaussianBlur(grey, (0, 0), 1.6)
     ink = np.zeros_like(grey)
-    for angle, spacing, dark, strength in ((0.9, 5.2, 0.74, 0.40), (0.9, 3.7, 0.46, 0.38), (-0.55, 4.6, 0.30, 0.42), (0.2, 3.3, 0.16, 0.4)):
+    for angle, spacing, dark, strength in HATCHES:
         wave = np.sin(2 * np.pi * ((x * np.cos(angle) + y * np.sin(angle) + wobble) / spacing))
         cover = np.clip((dark - soft) * 3.0, 0, 1)
         ink += strength * cover * np.clip(0.55 + 0.75 * wave + 0.55 * tooth - 0.45 * (1 - cover), 0, 1)

@@ -70,7 +70,9 @@ class Stage:
     vertices: Floats
     """(F, 3) the person with the expression, unturned."""
 
-TINTS = {MOUTH: (0.34, 0.09, 0.08), UPPER_TEETH: (0.80, 0.76, 0.68), LOWER_TEETH: (0.76, 0.71, 0.62), TONGUE: (0.55, 0.20, 0.19)}
+TINTS = {
+    MOUTH: (0.34, 0.09, 0.08), UPPER_TEETH: (0.80, 0.76, 0.68), LOWER_TEETH: (0.76, 0.71, 0.62), TONGUE: (0.55, 0.20, 0.19),
+}
 """Linear colours of the inside of a healthy mouth."""
 SHIRT_GAP = 0.016
 """How far a collar stands off the skin; the cloth below it hangs freer."""
@@ -180,16 +182,17 @@ class Surface:
         values = hit.pick(mesh.triangles, packed)
         facing = values[:, 3:6]
         facing = facing / (np.linalg.norm(facing, axis=1, keepdims=True) + 1e-9)
-        return cls(hit.mask, values[:, :3], facing, mesh.part[hit.triangle], values[:, 6], values[:, 7], values[:, 8], values[:, 9:])
+        lips, sky, scalp = values[:, 6], values[:, 7], values[:, 8]
+        return cls(hit.mask, values[:, :3], facing, mesh.part[hit.triangle], lips, sky, scalp, values[:, 9:])
 
     def shade(self, stage: Stage, reach: Floats, open_sky: Floats) -> Floats:
         """Linear light (N, 3) that comes from the pixels."""
         look, grain = stage.person.look, 1.0 if stage.fine else 0.0
         lips = np.clip(self.lips, 0, 1) * (self.part == SKIN)
         colour = skin_colour(look, self.at, lips, self.scalp, grain) if stage.fine else self.quick.copy()
-        for part, tint in TINTS.items():
+        for part, rgb in TINTS.items():
             here = np.flatnonzero(self.part == part)
-            colour[here] = np.exp(-2.6 * np.clip(self.at[here, 2] + 0.28, 0, 1))[:, None] * np.array(tint, np.float32)
+            colour[here] = np.exp(-2.6 * np.clip(self.at[here, 2] + 0.28, 0, 1))[:, None] * np.array(rgb, np.float32)
         normal = self.normal
         if grain:
             normal = bump(normal, self.mask, relief(look, self.at, lips, grain), stage.camera.scale)
@@ -199,7 +202,7 @@ class Surface:
         for part in (LEFT_EYE, RIGHT_EYE):
             on = np.flatnonzero(self.part == part)
             if len(on):
-                local, ball = eyeball(stage, part, np.argwhere(self.mask)[on])
+                local, ball = eyeball(stage, part, np.argwhere(self.mask)[on].astype(np.int32))
                 tint, inside = eye_colour(look, local, np.full(len(on), float(part == LEFT_EYE), np.float32), grain)
                 colour[on], normal[on] = tint, ball
                 glass[on] = 1
@@ -209,7 +212,7 @@ class Surface:
         shut = lid_shadow(self.mask, glass, stage.camera.scale)
         hidden = np.where(glass > 0, 0.85, 0.15 + 0.85 * np.clip(self.sky * 1.15, 0, 1)) * open_sky * shut
         wrap = light.SKIN_WRAP * (self.part == SKIN)[:, None]
-        teeth = np.isin(self.part, (UPPER_TEETH, LOWER_TEETH))  # the mesh's teeth are a blunt arch: lit as if they stood upright
+        teeth = np.isin(self.part, (UPPER_TEETH, LOWER_TEETH))  # a blunt arch in the mesh: lit as if they stood upright
         normal[teeth] = 0.35 * normal[teeth] + np.array([0, 0, -0.7], np.float32)
         inside_mouth = np.isin(self.part, (MOUTH, UPPER_TEETH, LOWER_TEETH, TONGUE))
         hidden = np.where(inside_mouth, 0.8 * open_sky, hidden)  # lips are translucent and the lips' shadow map too coarse here
@@ -244,7 +247,7 @@ def bump(normal: Floats, mask: Mask, height: Floats, scale: float) -> Floats:
 
 
 def eyeball(stage: Stage, part: int, pixels: Ints) -> tuple[Floats, Floats]:
-    """Directions in the eye's own axes and in camera axes (N, 3) of the points of an eyeball under pixels (N, 2) (row, column)."""
+    """Directions (N, 3) in the eye's own axes and in camera axes of an eyeball's points under pixels (N, 2) (row, column)."""
     own = stage.own
     vertices = np.unique(stage.mesh.triangles[stage.mesh.part == part])
     rest, now = own.rest[vertices], stage.vertices[vertices]
@@ -356,11 +359,12 @@ def comb_all(stage: Stage) -> list[tuple[Floats, Ints, Floats]]:
     for strands, rest, grey, dark in sets:
         stood = camera.stand(strands.points, rest)
         pigment = np.where((rng.random(len(rest)) < grey)[:, None], white, base) * dark
-        colour = pigment[:, None] * strands.tint[..., None]
+        colour = np.asarray(pigment[:, None] * strands.tint[..., None], np.float32)
         if look.marble:
-            colour = np.array([0.62, 0.60, 0.57]) * np.clip(strands.tint[..., None], 0.35, 1.0)
-        shown = shine(stood, lamps, ambient, colour.astype(np.float32), 0.5)
+            colour = np.array([0.62, 0.60, 0.57], np.float32) * np.clip(strands.tint[..., None], 0.35, 1.0)
+        shown = shine(stood, lamps, ambient, np.asarray(colour, np.float32), 0.5)
         wide = strands.width * camera.scale
-        kept = int(np.clip(wide.mean() / FINEST, 0.3, 1) * len(wide))  # hairs too fine for the picture: fewer, as wide as a pixel
+        # Hairs too fine for the picture: fewer of them, as wide as a pixel.
+        kept = int(np.clip(wide.mean() / FINEST, 0.3, 1) * len(wide))
         result.append(ribbons(camera.project(stood)[:kept], np.maximum(wide[:kept], FINEST), shown[:kept]))
     return result

@@ -68,7 +68,7 @@ def named(name: str) -> Person:
             Look(0.08, 0.6, (0.70, 0.34, 0.30), 0.4, (0.30, 0.40, 0.42), (0.46, 0.20, 0.09), 0.1, 0.55, seed=53),
             "long", (0.8, 0.4), 0.75, shirt=(0.15, 0.27, 0.23), collar="boat", wall=(0.44, 0.40, 0.35), rest=SMILE,
         )
-    raise KeyError(f"There is nobody called {name!r}. The people of the examples are {', '.join(NAMES)}. Use one of these names.")
+    raise KeyError(f"There is nobody called {name!r}. The people of the examples are {', '.join(NAMES)}. Use one of these.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,8 +126,8 @@ def render(
     picture, matte = paint(stage)
     image = light.film(picture, 0.012 if fine else 0.0, person.look.seed)
     if over > 1:
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        matte = cv2.resize(matte, size, interpolation=cv2.INTER_AREA)
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
+        matte = np.asarray(cv2.resize(matte, size, interpolation=cv2.INTER_AREA), np.float32)
     neutral = mesh.model.landmarks(mesh.model.shape(np.asarray(person.identity, np.float32)))
     points = camera.project(camera.stand(mesh.model.landmarks(coarse), neutral)) / over
     return Rendering(

@@ -99,7 +99,9 @@ def freckles(at: Floats, seed: int) -> Floats:
 def moles(look: Look, at: Floats, colour: Floats) -> Floats:
     """The colour with a few moles that are the person's own."""
     rng = np.random.default_rng(look.seed + 99)
-    for x, y, size in zip(rng.choice([-1, 1], 3) * rng.uniform(0.25, 0.7, 3), rng.uniform(0.2, 1.8, 3), rng.uniform(0.006, 0.011, 3), strict=True):
+    beside, down = rng.choice([-1, 1], 3) * rng.uniform(0.25, 0.7, 3), rng.uniform(0.2, 1.8, 3)
+    sizes = rng.uniform(0.006, 0.011, 3)
+    for x, y, size in zip(beside, down, sizes, strict=True):
         off = np.hypot(at[:, 0] - x, at[:, 1] - y)
         colour = colour * np.exp(-(0.9 * smooth(size * 1.4, size * 0.6, off) * (at[:, 2] < 0.6))[:, None] * [0.6, 0.85, 1.0])
     return np.asarray(colour, np.float32)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ class HeadModel:
     tongue_out: Floats
     """(V, 3) move of the tongue put out, which is not among the 52."""
     triangles: NDArray[np.int32]
-    """(T, 3) corners; (b - a) x (c - a) points out of the head. Triangles 2i and 2i + 1 are one quad, (a, b, c) and (a, c, d)."""
+    """(T, 3) corners; (b - a) x (c - a) points outwards. Triangles 2i and 2i + 1 are one quad, (a, b, c), (a, c, d)."""
     part: NDArray[np.uint8]
     """(T,) part of each triangle, from SKIN to LASHES."""
     vertex_part: NDArray[np.uint8]
@@ -98,7 +99,7 @@ class HeadModel:
                 "components (K, V, 3). Get weights/headmodel.safetensors anew."
             )
         moves = np.zeros((SHAPES + 1, *mean.shape), np.float32)
-        for row, (first, last) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
+        for row, (first, last) in enumerate(pairwise(starts.tolist())):
             moves[row, arrays["unit_vertices"][first:last]] = arrays["unit_moves"][first:last]
         identity = np.asarray(arrays["identity"], np.float32)
         weights = np.asarray(arrays["landmark_weights"], np.float32)
@@ -106,7 +107,7 @@ class HeadModel:
         vertex_part = np.full(len(mean), LASHES, np.uint8)
         np.minimum.at(vertex_part, triangles, part[:, None])
         units = moves[:SHAPES]
-        fields = (
+        fields: tuple[Any, ...] = (
             mean,
             identity,
             np.asarray(arrays["archetypes"], np.float32),

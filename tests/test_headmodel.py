@@ -78,7 +78,9 @@ def test_irises_sit_on_the_eyeballs_inside_the_lids(model: HeadModel) -> None:
         assert opening[:, 0].min() < rim[:, 0].min() and rim[:, 0].max() < opening[:, 0].max()
 
 
-@pytest.mark.parametrize(("name", "side"), [("eyeBlinkLeft", 1), ("eyeBlinkRight", -1), ("mouthSmileLeft", 1), ("mouthSmileRight", -1)])
+@pytest.mark.parametrize(
+    ("name", "side"), [("eyeBlinkLeft", 1), ("eyeBlinkRight", -1), ("mouthSmileLeft", 1), ("mouthSmileRight", -1)]
+)
 def test_units_move_their_own_side(model: HeadModel, name: str, side: int) -> None:
     move = np.linalg.norm(model.landmark_units[SHAPE[name]], axis=1)
     assert model.landmark_mean[move.argmax(), 0] * side > 0.1

@@ -30,7 +30,10 @@ def finder() -> Iterator[vision.FaceLandmarker]:
         yield task
 
 
-def look(finder: vision.FaceLandmarker, picture: Rendering) -> tuple[NDArray[np.float64], NDArray[np.float64], dict[str, float]]:
+Found = tuple[NDArray[np.float64], NDArray[np.float64], dict[str, float]]
+
+
+def look(finder: vision.FaceLandmarker, picture: Rendering) -> Found:
     """Landmarks (478, 2) in pixels, pose (3, 3) and blendshapes that MediaPipe finds; fails where it finds no face."""
     found = finder.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=picture.image))
     assert len(found.face_landmarks) == 1
