@@ -5,15 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gioconda.gestures import GESTURES
-
 FOLDER = Path(__file__).parent.parent / "examples"
-"""Where the examples lie in a clone."""
-
-PICTURES = (".jpg", ".jpeg", ".png", ".webp")
-
-MOVES = ("smile", "driving", "wink", "speak", "laugh", "living")
-"""How the portraits move, in the order of their names: gestures, and the clip."""
+"""Where the examples lie in a clone; an installed package comes without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +21,28 @@ class Sample:
     """Name of the gesture, or path of the clip."""
 
 
+_CLIP = "driving.mp4"
+"""Instead of a gesture: the clip with sound."""
+
+_TABLE = (
+    ("Ada smiles", "ada.jpg", "smile"),
+    ("Mei says it aloud", "mei.jpg", _CLIP),
+    ("The astronaut nods", "astronaut.jpg", "nod"),
+    ("Kofi laughs", "kofi.jpg", "laugh"),
+    ("Marble wakes up", "marble.jpg", "surprise"),
+    ("The drawing winks", "drawing.jpg", "wink"),
+    ("Bram speaks", "bram.jpg", "speak"),
+    ("Ines looks about", "ines.jpg", "living"),
+)
+"""Title, portrait, movement."""
+
+
 def samples(folder: Path = FOLDER) -> list[Sample]:
-    """What lies in the folder, portrait by portrait; without the clip, a gesture takes its place."""
-    clip = folder / "driving.mp4"
+    """The examples whose files lie in the folder."""
     made = []
-    for index, portrait in enumerate(path for path in sorted((folder / "portraits").glob("*")) if path.suffix in PICTURES):
-        name = portrait.stem.replace("-", " ").replace("_", " ").capitalize()
-        move = MOVES[index % len(MOVES)]
-        if move == "driving" and clip.exists():
-            made.append(Sample(f"{name}: with sound", portrait, "driving", str(clip)))
-        else:
-            gesture = GESTURES["nod" if move == "driving" else move]
-            made.append(Sample(f"{name}: {gesture.title.lower()}", portrait, "gesture", gesture.name))
+    for title, name, move in _TABLE:
+        portrait, clip = folder / "portraits" / name, folder / _CLIP
+        source, value = ("driving", str(clip)) if move == _CLIP else ("gesture", move)
+        if portrait.exists() and (source == "gesture" or clip.exists()):
+            made.append(Sample(title, portrait, source, value))
     return made

@@ -88,6 +88,7 @@ CSS = """
 .gradio-container h2 + p { margin: 2px 0 0; font-size: 15px; color: var(--body-text-color-subdued) !important; }
 #columns { gap: 28px; align-items: flex-start; }
 #right { position: sticky; top: 16px; }
+.tab-container button.selected { color: var(--primary-700); }
 .dark .tab-container button.selected { color: var(--primary-300); border-color: var(--primary-300); }
 .dark a { color: var(--primary-300); }
 @media (max-width: 760px) {
@@ -131,9 +132,9 @@ CSS = """
 .working progress::-webkit-progress-value { background: var(--done); transition: width .15s linear; }
 .working progress::-moz-progress-bar { background: var(--done); }
 
-#examples { gap: 14px; display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
-button.example { flex-direction: column; gap: 0; padding: 0; overflow: hidden; min-width: 0; font-weight: 600; line-height: 1.25;
-  text-align: center; padding-bottom: 10px; justify-content: flex-start; white-space: normal; font-size: 15px; }
+#examples { gap: 12px; display: grid; grid-template-columns: repeat(auto-fill, minmax(126px, 1fr)); }
+button.example { height: auto; flex-direction: column; gap: 0; padding: 0; overflow: hidden; min-width: 0; font-weight: 600; line-height: 1.25;
+  text-align: center; padding-bottom: 10px; justify-content: flex-start; white-space: normal; font-size: 14.5px; }
 button.example img { width: 100%; height: auto; aspect-ratio: 1; object-fit: cover; object-position: 50% 20%; margin: 0 0 10px; }
 button.example:hover { border-color: var(--primary-500); }
 #gesture .wrap { gap: 8px; }
@@ -148,10 +149,10 @@ button.example:hover { border-color: var(--primary-500); }
 
 HEAD = """
 <script>
-// Gradio 6.31 puts aria-label on elements that must not carry one: give them a role, or drop the label.
+// Gradio 6.31 labels elements that must not carry a label: mended here, checked with axe.
 new MutationObserver(() => {
   document.querySelectorAll('.empty[aria-label]:not([role])').forEach((e) => e.setAttribute('role', 'img'));
-  document.querySelectorAll('button[aria-label*="pload"][aria-dropeffect]').forEach((e) => e.removeAttribute('aria-label'));
+  document.querySelectorAll('button[aria-label][aria-dropeffect]:not(.icon-mode)').forEach((e) => e.removeAttribute('aria-label'));
 }).observe(document.documentElement, {childList: true, subtree: true});
 </script>
 """

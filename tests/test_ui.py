@@ -17,6 +17,9 @@ from page import ROOT, WORK, Server, finished, served, until, upload, visit
 from playwright.sync_api import Browser, Page, expect
 from shell import SIDE, face, frames, save
 
+from gioconda.gestures import GESTURES
+from gioconda.samples import _TABLE, samples
+
 COUNT = 12
 """Frames of the driving clip."""
 
@@ -56,13 +59,22 @@ def quiet(server: Server) -> None:
     until(lambda: not server.jobs())
 
 
+def test_examples_are_all_there() -> None:
+    """Each file exists, each portrait and each gesture once, and one moves by the clip with sound."""
+    given = samples()
+    assert len(given) == len(_TABLE) >= 3
+    assert len({sample.portrait for sample in given}) == len({sample.value for sample in given}) == len(given)
+    assert {sample.value for sample in given if sample.source == "gesture"} <= set(GESTURES)
+    assert {sample.source for sample in given} == {"gesture", "driving"}
+
+
 def test_page_says_what_it_is(page: Page) -> None:
     assert page.get_by_role("heading", level=1).all_inner_texts() == ["Gioconda"]
     assert "labelled as AI-animated" in page.locator("#title").inner_text()
     foot = page.locator("#foot").inner_text()
     assert "Nothing leaves the machine" in foot
     assert "60 minutes" in foot
-    assert page.locator("button.example").count() >= 3
+    assert page.locator("button.example").all_inner_texts() == [sample.title for sample in samples()]
     for image in page.locator("button.example img").all():
         expect(image).to_have_js_property("complete", True)
         assert image.evaluate("image => image.naturalWidth") > 0
