@@ -101,7 +101,7 @@ def sketch(name: str) -> Image:
 
 
 def astronaut() -> Image:
-    """Eileen Collins, 1999: a photograph by NASA, in the public domain, as scikit-image ships it."""
+    """Eileen Collins: a photograph by NASA, in the public domain, as scikit-image ships it."""
     from skimage import data
 
     return np.asarray(data.astronaut(), np.uint8)

@@ -225,6 +225,8 @@ class Surface:
             soft[self.mask] = self.part == SKIN
             spread = light.spread(dense, soft, stage.camera.scale)[self.mask]
             fall = np.where((self.part == SKIN)[:, None], spread, fall)
+        if look.marble:  # stone lets all colours as deep
+            fall = fall.mean(1, keepdims=True) * np.array([1.02, 1.0, 0.95], np.float32)
         shiny = np.where(self.part == SKIN, 0.75 + 1.3 * lips, 0.6) * (1 - 0.5 * smooth(0, 0.1, self.scalp)) * hidden
         soft_gleam = light.gleam(stage.studio, normal, reach, 0.36, 0.030)
         if stage.fine:
@@ -344,7 +346,7 @@ def comb_all(stage: Stage) -> list[tuple[Floats, Ints, Floats]]:
     person, own, camera = stage.person, stage.own, stage.camera
     look = person.look
     lamps = [(one.towards, one.colour) for one in stage.studio.lamps]
-    ambient = (stage.studio.above + stage.studio.below) / 2
+    ambient = np.asarray((stage.studio.above + stage.studio.below) / 2, np.float32)
     rng = np.random.default_rng(look.seed + 5)
     white, base = np.array([0.62, 0.60, 0.57]), linear(look.hair)
     sets: list[tuple[Strands, Floats, float, float]] = []
@@ -362,7 +364,7 @@ def comb_all(stage: Stage) -> list[tuple[Floats, Ints, Floats]]:
         colour = np.asarray(pigment[:, None] * strands.tint[..., None], np.float32)
         if look.marble:
             colour = np.array([0.62, 0.60, 0.57], np.float32) * np.clip(strands.tint[..., None], 0.35, 1.0)
-        shown = shine(stood, lamps, ambient, np.asarray(colour, np.float32), 0.5)
+        shown = shine(stood, lamps, ambient, colour, 0.5)
         wide = strands.width * camera.scale
         # Hairs too fine for the picture: fewer of them, as wide as a pixel.
         kept = int(np.clip(wide.mean() / FINEST, 0.3, 1) * len(wide))

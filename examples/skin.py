@@ -78,7 +78,7 @@ def skin_colour(look: Look, at: Floats, lips: Floats, scalp: Floats, grain: floa
     own = base * np.array([0.78, 0.50, 0.50])
     red_lips = (own * (1 - look.paint) + mouth * look.paint) * (1 + 0.10 * noise(at * [30, 6, 6], 13))[:, None]
     colour = colour * (1 - lips[:, None]) + lips[:, None] * red_lips
-    under_hair = (0.96 * smooth(-0.05, 0.06, scalp + 0.02 * noise(at * 12, 4)))[:, None]
+    under_hair = (0.96 * smooth(-0.01, 0.13, scalp + 0.02 * noise(at * 12, 4)))[:, None]
     return np.asarray(colour * (1 - under_hair) + under_hair * (0.6 * linear(look.hair) + 0.035 * base), np.float32)
 
 
