@@ -4,7 +4,7 @@
     picture = render(named("ada"), yaw=15, expression=smile, size=(512, 512))
     picture.image, picture.points, picture.pose, picture.matte
 
-They are the faces of the examples and of the tests. `quality="fast"` takes about a tenth of a second for 512 x 512;
+They are the faces of the examples and of the tests. `quality="fast"` takes about 0.2 s of one core for 512 x 512;
 `quality="fine"` some seconds, with every hair, soft shadows and light under the skin. Same arguments, same bits.
 """
 
