@@ -84,21 +84,21 @@ class Warp:
         )
         mesh = layout.build(portrait.face.points, portrait.matte)
         transfer = Transfer(portrait.face.points, portrait.align, neutral)
-        canvas = raster.Canvas(_box(mesh.rest, image), MAP_SIDE)
-        x, y, w, h = canvas.box
-        stage = layers.Stage(image, parts, canvas.box)
+        stage = layers.Stage(image, parts)
+        canvas = raster.Canvas(_box(mesh.rest, image), MAP_SIDE, stage.concerned, layers.STILL)
         gaze = eyes.Eyes(image, portrait.face.points)
         inside = mouth.Mouth(self._teeth, identity.portraits, neutral)
         held = neutral
         for cue in cues:
             held = cue if cue.found else held
-            placed = transfer(held)
-            across, down, moved, kind = canvas.maps(mesh.moved(placed), mesh.source, mesh.triangles)
-            patch = stage.compose(across, down, moved)
-            gaze.paint(patch, np.maximum(-kind, 0), placed, (x, y))
-            inside.fill(patch, np.maximum(kind, 0), placed, held, (x, y))
-            frame = image.copy()
-            frame[y : y + h, x : x + w] = patch
+            placed, frame = transfer(held), image.copy()
+            maps = canvas.maps(mesh.moved(placed), mesh.source, mesh.triangles)
+            if maps is not None:
+                x, y, w, h = maps.window
+                patch = stage.compose(maps)
+                gaze.paint(patch, np.maximum(-maps.kind, 0), placed, (x, y))
+                inside.fill(patch, np.maximum(maps.kind, 0), placed, held, (x, y))
+                frame[y : y + h, x : x + w] = patch
             yield frame
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from heads.base import Floats, Image
+from heads.warp.raster import Maps
 
 ESTIMATE_RADIUS = 0.02
 """Radius of the box over which foreground and background colours are averaged, as a share of the picture's longer side."""
@@ -102,36 +104,33 @@ def _bytes(picture: Floats) -> Image:
 
 
 class Stage:
-    """Lays the moved person over the still background, frame by frame, within a box of the portrait.
+    """Lays the moved person over the still background, frame by frame.
 
     Args:
         image: (H, W, 3) uint8, the portrait.
         layers: the portrait taken apart.
-        box: (x, y, W, H) pixels.
     """
 
-    def __init__(self, image: Image, layers: Layers, box: tuple[int, int, int, int]) -> None:
-        x, y, w, h = box
-        window = np.s_[y : y + h, x : x + w]
+    def __init__(self, image: Image, layers: Layers) -> None:
         cover = np.rint(255 * layers.matte).astype(np.uint8)
         whole = np.dstack([layers.person, cover])
         # Sampled from twice the size, a bilinear look-up keeps what a bicubic one would, at a fraction of its cost.
         size = (FINE * image.shape[1], FINE * image.shape[0])
         self._person = cv2.resize(whole, size, interpolation=cv2.INTER_LANCZOS4)
-        self._behind, self._own = (cv2.cvtColor(part[window], cv2.COLOR_RGB2RGBA) for part in (layers.behind, image))
+        self._behind, self._own = (cv2.cvtColor(part, cv2.COLOR_RGB2RGBA) for part in (layers.behind, image))
+        self.concerned: NDArray[np.bool_] = (cover > 0) | (layers.behind != image).any(-1)
+        """(H, W): where the person is, or what is behind was filled in."""
 
-    def compose(self, across: Floats, down: Floats, moved: Floats) -> Image:
-        """The box's pixels (h, w, 3) uint8 of one frame, new; those that do not move are the portrait's own.
-
-        Args:
-            across, down, moved: (h, w) float32, see `raster.Canvas.maps`.
-        """
+    def compose(self, maps: Maps) -> Image:
+        """The window's pixels (h, w, 3) uint8 of one frame, new; those that do not move are the portrait's own."""
+        x, y, w, h = maps.window
+        window = np.s_[y : y + h, x : x + w]
         # The centre of a pixel of the portrait lies between two pixels of its enlargement.
         offset = (FINE - 1) / 2
-        person = cv2.remap(
-            self._person, across * FINE + offset, down * FINE + offset, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
+        across, down = maps.across * FINE + offset, maps.down * FINE + offset
+        person = cv2.remap(self._person, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         alpha = cv2.extractChannel(person, 3).astype(np.float32) * np.float32(1 / 255)
-        laid = cv2.blendLinear(person, self._behind, alpha, 1 - alpha)
-        share = np.clip((moved - STILL) * np.float32(1 / (MOVING - STILL)), 0, 1)
-        return np.asarray(cv2.cvtColor(cv2.blendLinear(laid, self._own, share, 1 - share), cv2.COLOR_RGBA2RGB), np.uint8)
+        laid = cv2.blendLinear(person, np.ascontiguousarray(self._behind[window]), alpha, 1 - alpha)
+        share = np.clip((maps.moved - STILL) * np.float32(1 / (MOVING - STILL)), 0, 1)
+        mixed = cv2.blendLinear(laid, np.ascontiguousarray(self._own[window]), share, 1 - share)
+        return np.asarray(cv2.cvtColor(mixed, cv2.COLOR_RGBA2RGB), np.uint8)
