@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
+import tempfile
 from pathlib import Path
 
 from gioconda.errors import OutputError, SettingError
@@ -41,8 +41,20 @@ def check_job(job: Job) -> None:
         raise SettingError(
             found, "Exactly one of them says how the portrait moves.", "Give --driving CLIP, --motion FILE or --gesture NAME."
         )
+    _check_names(job)
     check_settings(job)
     _check_output(job)
+
+
+def _check_names(job: Job) -> None:
+    import heads
+    from gioconda.gestures import GESTURES
+
+    heads.kind(job.head)
+    if job.gesture is not None and job.gesture not in GESTURES:
+        raise SettingError(
+            f"There is no gesture named {job.gesture!r}.", f"The gestures are: {', '.join(GESTURES)}.", "Choose one of them."
+        )
 
 
 def check_settings(job: Job) -> None:
@@ -119,10 +131,15 @@ def check_place(place: Path, *, overwrite: bool) -> None:
         raise OutputError(
             f"The folder {folder} does not exist.", "The result needs a folder to go to.", f"Make it first: mkdir -p {folder}"
         )
-    if not os.access(folder, os.W_OK | os.X_OK):
+    try:
+        # Permission bits do not say it all: file systems are read-only, root may write where nothing can be made.
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
         raise OutputError(
-            f"The folder {folder} cannot be written to.", "Permission to write there is needed.", "Choose another place."
-        )
+            f"The folder {folder} cannot be written to ({error.strerror}).",
+            "Permission to write there is needed.",
+            "Choose another place.",
+        ) from error
 
 
 def _flag(name: str) -> str:

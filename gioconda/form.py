@@ -207,7 +207,7 @@ def _settings() -> tuple[dict[str, Component], gr.Number]:
         with gr.Row():
             # No limits here: Gradio would answer them with a toast, the run says them in a sentence.
             made["face"] = face = gr.Number(
-                value=DEFAULTS["face"], precision=0, label="Face number", info="1 is the largest", min_width=120
+                value=DEFAULTS["face"], precision=0, label="Face number", info="0 or 1: the largest", min_width=120
             )
             made["start"] = gr.Number(value=DEFAULTS["start"], label="From second", info="of the movement", min_width=120)
             made["end"] = gr.Number(value=DEFAULTS["end"], label="To second", info="0 is its end", min_width=120)

@@ -22,6 +22,7 @@ import weights
 from gioconda import __version__, motion
 from gioconda.ahead import ahead
 from gioconda.checks import check_job
+from gioconda.errors import OutputError
 from gioconda.job import Clip, Finished, Job
 from gioconda.marks import label
 from gioconda.performance import Performance, pictures, prepared, with_crop
@@ -74,8 +75,20 @@ def _run(job: Job) -> Generator[Step | Finished, None, None]:
         report = _report(job, found, performance, seconds)
         clip = _clip(job, performance, found[0].portrait, written, report)
         if job.report is not None:
-            Path(job.report).write_text(json.dumps(clip.report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            _write_report(clip, Path(job.report))
         yield Finished("Done", clip.frames, clip.frames, None, clip)
+
+
+def _write_report(clip: Clip, path: Path) -> None:
+    try:
+        path.write_text(json.dumps(clip.report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise OutputError(
+            f"The video {clip.path} is finished, but its report could not be written to {path} ({error.strerror}).",
+            "A report needs a place with room for about 4 kB.",
+            "Run again with another --report, or do without it.",
+        ) from error
 
 
 def head_model() -> HeadModel:
@@ -150,7 +163,8 @@ def _written(
             driver = stack.enter_context(closing(pictures(performance))) if performance.clip else None  # type: ignore[type-var]
             reel = Reel(first, driver)
             side = writer_to(reel_path(Path(job.output)), reel.size)
-        cues = _cues(job, performance, _wants_driver(job, portraits))
+        # Reading the driver's pictures, painting and encoding go on at the same time.
+        cues = stack.enter_context(closing(ahead(_cues(job, performance, _wants_driver(job, portraits)))))  # type: ignore[type-var]
         frames = stack.enter_context(closing(ahead(head.animate(identity, performance.neutral, cues))))  # type: ignore[type-var]
         mark = label.Label(first) if job.label else None
         yield Step(RENDERING, 0, total)

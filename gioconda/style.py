@@ -49,6 +49,7 @@ def theme() -> Base:
         block_info_text_color_dark="*neutral_300",
         input_background_fill="white",
         input_background_fill_dark="*neutral_900",
+        input_border_width="1px",
         input_border_color="*neutral_300",
         input_border_color_dark="*neutral_700",
         button_primary_background_fill="*primary_700",

@@ -107,7 +107,7 @@ class Canvas:
         x[empty] = y[empty] = kind[empty] = 0
         moved = cv2.max(np.abs(x), np.abs(y))
         came = cv2.remap(self._there, column, row, cv2.INTER_LINEAR)
-        changes = ((moved > self._still) & ((self._there | came) > 0)) | (kind != 0)
+        changes = ((moved > self._still) & ((self._there > 0) | (came > 0))) | (kind != 0)
         left, top, width, height = cv2.boundingRect(changes.astype(np.uint8))
         if not width:
             return None
