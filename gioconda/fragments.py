@@ -83,6 +83,9 @@ def _seen(name: str, inspection: Inspection) -> str:
     return said("note" if notes else "fine", first, notes, name)
 
 
+STOPPED = said("note", "Stopped before the end; nothing of it was kept.")
+"""What the page says of a run that was stopped."""
+
 UNEXPECTED = said("wrong", "Something went wrong that should not have. The details are in the terminal that runs the page.")
 """What the page says of an error that nobody foresaw."""
 

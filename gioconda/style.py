@@ -111,6 +111,8 @@ CSS = """
 .dark .said.note { background: #33270f; color: #f3dfb4; }
 .dark .said.wrong { background: #3a1713; color: #f8cfc8; }
 
+/* Gradio's own "Error" over them when a run is stopped; the page says in words what happened. */
+#right [data-testid="status-tracker"] { display: none !important; }
 #frame { padding: 0; border: 0; background: none; }
 .frame { display: grid; place-items: center; min-height: 380px; border-radius: 10px; overflow: hidden;
   border: 1px solid var(--block-border-color); background: var(--block-background-fill); }

@@ -79,8 +79,9 @@ def build(*, shared: bool = False) -> gr.Blocks:
             for card, _ in cards:
                 card.click(None, None, None, cancels=runs)  # another example takes the place of the run before it
         gr.HTML(fragments.footer(kept=KEPT // 60, shared=shared), elem_id="foot")
-        stopped = fragments.said("note", "Stopped. Nothing of it was kept.")
-        inputs.stop.click(lambda: _idle(inputs, results, stopped), None, _touched(inputs, results), cancels=runs, **AT_ONCE)
+        inputs.stop.click(
+            lambda: _idle(inputs, results, fragments.STOPPED), None, _touched(inputs, results), cancels=runs, **AT_ONCE
+        )
         _endpoint(inputs)
         page.queue(max_size=WAITING)
     return page
@@ -94,8 +95,7 @@ def _runs_on(event: Callable[..., Any], inputs: Inputs, results: Results) -> Any
             results.status: fragments.working("Waiting for its turn", 0, 0),
             results.save: gr.DownloadButton(visible=False),
             results.save_reel: gr.DownloadButton(visible=False),
-            inputs.start: gr.Button(interactive=False),
-            inputs.stop: gr.Button(interactive=True),
+            **_busy(inputs),
         }
 
     def run(**given: Any) -> Iterator[Update]:
@@ -110,8 +110,8 @@ def _runs_on(event: Callable[..., Any], inputs: Inputs, results: Results) -> Any
     touched = _touched(inputs, results)
     begun = event(begin, None, touched, js=fragments.SCROLL, **AT_ONCE)
     running = begun.then(run, None, touched, inputs_kwargs=inputs.components(), api_visibility="private", **RUN)
-    full = fragments.said("wrong", "The run could not start: too many are waiting. Try again in a minute.")
-    running.failure(lambda: _idle(inputs, results, full), None, touched, **AT_ONCE)
+    # Gradio calls it a failure when a run was cancelled, or refused because too many wait; of the latter its own toast tells.
+    running.failure(lambda: _idle(inputs, results, fragments.STOPPED), None, touched, **AT_ONCE)
     return running
 
 
@@ -134,7 +134,7 @@ def _run(given: dict[str, Any], inputs: Inputs, results: Results) -> Iterator[Up
                     # Gradio copies the files while this waits here; then the folder goes.
                     yield _done(step.clip, inputs, results)
                 else:
-                    yield _progress(step, left, results)
+                    yield _progress(step, left, inputs, results)
 
 
 def _job(portraits: list[str], chosen: dict[str, Any], folder: Path) -> Job:
@@ -175,8 +175,8 @@ def _told(steps: Iterator[Step | Finished]) -> Iterator[tuple[Step | Finished, f
                 shown, picture = now, None
 
 
-def _progress(step: Step | Finished, left: float | None, results: Results) -> Update:
-    update: Update = {results.status: fragments.working(step.label, step.done, step.total, left)}
+def _progress(step: Step | Finished, left: float | None, inputs: Inputs, results: Results) -> Update:
+    update: Update = {results.status: fragments.working(step.label, step.done, step.total, left), **_busy(inputs)}
     if step.preview is not None:
         update |= {
             results.frame: gr.HTML(fragments.glimpse(step.preview), visible=True),
@@ -193,6 +193,11 @@ def _done(clip: Clip, inputs: Inputs, results: Results) -> Update:
         results.save: gr.DownloadButton(value=str(clip.path), visible=True),
         results.save_reel: gr.DownloadButton(value=reel, visible=reel is not None),
     }
+
+
+def _busy(inputs: Inputs) -> Update:
+    """The buttons while a run is going on: told with every step, as the end of a run before it may be told late."""
+    return {inputs.start: gr.Button(interactive=False), inputs.stop: gr.Button(interactive=True)}
 
 
 def _idle(inputs: Inputs, results: Results, status: str) -> Update:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,10 @@ from page import ROOT, WORK, Server, finished, served, until, upload, visit
 from playwright.sync_api import Browser, Page, expect
 from shell import SIDE, face, frames, save
 
+from gioconda import fragments
+from gioconda.errors import PortraitError
 from gioconda.gestures import GESTURES
+from gioconda.inspect import Inspection
 from gioconda.samples import _TABLE, samples
 
 COUNT = 12
@@ -66,6 +70,17 @@ def test_examples_are_all_there() -> None:
     assert len({sample.portrait for sample in given}) == len({sample.value for sample in given}) == len(given)
     assert {sample.value for sample in given if sample.source == "gesture"} <= set(GESTURES)
     assert {sample.source for sample in given} == {"gesture", "driving"}
+
+
+def test_names_and_messages_cannot_bring_markup_along() -> None:
+    nasty = "<img src=x onerror=alert(1)>"
+    pieces = (
+        fragments.seen([(nasty, Inspection(True, (nasty, nasty))), (nasty, Inspection(False, (nasty,)))]),
+        fragments.stopped_by(PortraitError(nasty, nasty, nasty)),
+        fragments.stopped_by(ValueError(nasty)),
+        fragments.working(nasty, 1, 2),
+    )
+    assert not [piece for piece in pieces if "<img" in piece]
 
 
 def test_page_says_what_it_is(page: Page) -> None:
@@ -132,8 +147,10 @@ def test_stop_stops(page: Page, server: Server, given: Path) -> None:
     start(page, "Living portrait")
     page.get_by_text("Painting the frames").wait_for(timeout=WORK)
     assert server.jobs()
-    page.get_by_role("button", name="Stop").click()
-    expect(page.locator("#status")).to_contain_text("Stopped")
+    answers = count()
+    with page.expect_response(lambda response: response.url.endswith("/run/predict") and next(answers) == 1):
+        page.get_by_role("button", name="Stop").click()  # two answers: the button's own, and the ended run's
+    expect(page.locator("#status")).to_have_text("Stopped before the end; nothing of it was kept.")
     expect(page.get_by_role("button", name="Animate")).to_be_enabled()
     expect(page.get_by_role("button", name="Stop")).to_be_disabled()
     quiet(server)
@@ -196,12 +213,12 @@ def test_two_visitors_at_once_get_their_own(browser: Browser, server: Server, gi
 
 @pytest.mark.slow
 def test_another_example_takes_the_place_of_the_first(page: Page, server: Server) -> None:
-    cards = page.locator("button.example")
-    cards.first.click()
+    page.get_by_role("button", name="Ines looks about").click()
     page.get_by_text("Painting the frames").wait_for(timeout=WORK)
-    cards.last.click()
-    until(lambda: len(server.jobs()) <= 2)
-    finished(page)
+    page.get_by_role("button", name="The astronaut nods").click()
+    page.locator("#status").get_by_text("of 90").wait_for(timeout=WORK)
+    expect(page.get_by_role("button", name="Stop")).to_be_enabled()
+    assert finished(page)["width"] == 512
     quiet(server)
 
 
