@@ -48,13 +48,11 @@ def check_job(job: Job) -> None:
 
 def _check_names(job: Job) -> None:
     import heads
-    from gioconda.gestures import GESTURES
+    from gioconda import gestures
 
     heads.kind(job.head)
-    if job.gesture is not None and job.gesture not in GESTURES:
-        raise SettingError(
-            f"There is no gesture named {job.gesture!r}.", f"The gestures are: {', '.join(GESTURES)}.", "Choose one of them."
-        )
+    if job.gesture is not None:
+        gestures.named(job.gesture)
 
 
 def check_settings(job: Job) -> None:

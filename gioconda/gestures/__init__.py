@@ -26,7 +26,7 @@ from gioconda.gestures.stage import Stage
 from heads.base import Motion
 from heads.headmodel import HeadModel
 
-__all__ = ["GESTURES", "MAX_SECONDS", "Gesture", "perform"]
+__all__ = ["GESTURES", "MAX_SECONDS", "Gesture", "named", "perform"]
 
 MAX_SECONDS = 3600.0
 """The longest performance: an hour."""
@@ -77,6 +77,17 @@ GESTURES: Mapping[str, Gesture] = MappingProxyType(
 """Name to gesture, in the order in which the page shows them."""
 
 
+def named(name: str) -> Gesture:
+    """The gesture of a name.
+
+    Raises:
+        DrivingError: there is no gesture of that name.
+    """
+    if name not in GESTURES:
+        raise DrivingError(f"There is no gesture {name!r}.", f"The gestures are {', '.join(GESTURES)}.", "Choose one of them.")
+    return GESTURES[name]
+
+
 def perform(
     name: str, model: HeadModel, *, seconds: float | None = None, rate: Fraction = Fraction(30), seed: int = 0
 ) -> Motion:
@@ -97,9 +108,7 @@ def perform(
         DrivingError: there is no gesture of that name.
         SettingError: `seconds`, `rate` or `seed` is out of its range.
     """
-    if name not in GESTURES:
-        raise DrivingError(f"There is no gesture {name!r}.", f"The gestures are {', '.join(GESTURES)}.", "Choose one of them.")
-    gesture = GESTURES[name]
+    gesture = named(name)
     length = gesture.seconds if seconds is None else float(seconds)
     if not (math.isfinite(length) and 0 < length <= MAX_SECONDS):
         raise SettingError(
