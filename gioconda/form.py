@@ -117,7 +117,7 @@ def inputs() -> Inputs:
             )
         with gr.Tab("Driving clip", id="driving") as clips:
             driving = gr.Video(
-                sources=["upload", "webcam"], format=None, label="Driving clip", show_label=False, height=300, elem_id="driving"
+                sources=["upload", "webcam"], format=None, label="Driving clip", show_label=False, elem_id="driving"
             )
             about_driving = gr.HTML(elem_id="about-driving")
         with gr.Tab("Motion file", id="motion") as motions:

@@ -20,7 +20,10 @@ GLIMPSE_SIDE = 480
 GLIMPSE_QUALITY = 80
 """JPEG quality, 0 … 100, of that picture: about 25 kB."""
 
-SCROLL = "() => { document.getElementById('right').scrollIntoView({behavior: 'smooth', block: 'nearest'}); return []; }"
+SCROLL = """() => {
+  document.getElementById('right').scrollIntoView({behavior: 'smooth', block: innerWidth > 760 ? 'nearest' : 'start'});
+  return [];
+}"""
 """Script that brings the result into view, which on a phone lies below the inputs; it hands no inputs on."""
 
 _ICON = (

@@ -122,6 +122,8 @@ CSS = """
 .frame .hint { text-align: center; padding: 24px; color: var(--body-text-color-subdued); font-size: 16px; max-width: 34ch; }
 .frame svg { display: block; margin: 0 auto 14px; opacity: .75; }
 #result video { max-height: 620px; }
+#driving video { max-height: 240px; }
+@media (max-width: 760px) { .frame { min-height: 280px; } .frame img, #result video { max-height: 60vh; } }
 
 .working { padding: 10px 2px 2px; }
 .working .line { display: flex; justify-content: space-between; gap: 12px; font-size: 15px; margin-bottom: 6px;
