@@ -18,11 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gioconda.errors import DrivingError, OutputError
-from heads import rigid
+from heads import mesh, rigid
 from heads.base import POINTS, SHAPES, Cue, Face, Floats, Motion, Rows
 
 FORMAT = "gioconda-motion-1"
 """Name and version in the metadata of a motion file."""
+
+LIPS_APART = 0.08
+"""Share of a wholly opened jaw by which a driver's neutral mouth may be more open than the portrait's: 3 mm of gap."""
 
 MAX_FRAMES = 60 * 60 * 60
 """Frames of the longest motion file that is read: an hour at 60 frames per second, 1.2 GB of landmarks."""
@@ -157,6 +160,28 @@ def rest_for(motion: Motion, face: Face, units: Floats) -> Cue:
     turned = shaped @ face.pose.T
     centre = cue.points.mean(0) - turned.mean(0)
     return Cue(cue.time, (turned + centre).astype(np.float32), face.expression, face.pose)
+
+
+def with_closed_lips(neutral: Cue, face: Face, units: Floats) -> Cue:
+    """The neutral cue with its mouth closed as far as the portrait's is, when it stands open further.
+
+    A driver whose every frame has an open mouth would else close lips that are closed already, and crush them.
+
+    Args:
+        neutral: the driver's neutral frame.
+        face: the portrait's face.
+        units: as for `rest_for`.
+    """
+    jaw = units[mesh.SHAPE["jawOpen"]]
+    opens = float((jaw[14] - jaw[13])[1])
+    excess = min(1.0, (mesh.mouth_gap(neutral.points) - mesh.mouth_gap(face.points)) / opens)
+    if excess < LIPS_APART:
+        return neutral
+    width = np.linalg.norm(neutral.points[33] - neutral.points[263])
+    points = neutral.points - excess * width * jaw @ neutral.pose.T
+    weights = neutral.expression.copy()
+    weights[mesh.SHAPE["jawOpen"]] = max(0.0, weights[mesh.SHAPE["jawOpen"]] - excess)
+    return replace(neutral, points=points.astype(np.float32), expression=weights)
 
 
 def retargeted(neutral: Cue, cues: Iterator[Cue], *, expression: float, pose: float) -> Iterator[Cue]:

@@ -82,8 +82,8 @@ def prepared(job: Job, face: Face, model: HeadModel, folder: Path) -> Generator[
         performance = _at_rate(performance, job.fps)
     if job.motion_mode == "absolute":
         rest = motions.rest_for(performance.motion, face, model.landmark_units)
-        performance = replace(performance, neutral=rest)
-    return performance
+        return replace(performance, neutral=rest)
+    return replace(performance, neutral=motions.with_closed_lips(performance.neutral, face, model.landmark_units))
 
 
 def driven(job: Job, path: Path, face: Face | None, folder: Path) -> Generator[Step, None, Performance]:

@@ -27,8 +27,12 @@ BLOCK = 256
 EASE = 0.25
 """Seconds in which the face moves from where it was held to where it is found again: about as fast as a quick glance."""
 
-POSE_UNIT = np.radians(12.0)
-"""Radians of turning that count as much as a difference of one in blendshape distance when the neutral frame is chosen."""
+POSE_UNIT = np.radians(25.0)
+"""Radians of turning that count as much as a difference of one in blendshape distance when the neutral frame is chosen. Turning
+is carried over between heads that look different ways; an open mouth cannot be closed further than shut."""
+
+TELLING = {"jawOpen": 3.0, "eyeBlinkLeft": 2.0, "eyeBlinkRight": 2.0}
+"""Blendshapes that count more than others there: what opens and closes."""
 
 Bridges = Mapping[int, tuple[int, int, float]]
 """Eased frame to (row before the gap, row after it, weight of the latter)."""
@@ -119,7 +123,11 @@ def _nearest(found: NDArray[np.bool_], expression: Floats, pose: Floats, rest: F
     aim_shapes = np.zeros(SHAPES, np.float32) if rest is None else rest.expression
     aim_pose = np.eye(3, dtype=np.float32) if rest is None else rest.pose
     turn = np.linalg.norm(rigid.to_vector(pose @ aim_pose.T), axis=-1) / POSE_UNIT
-    cost = turn + np.linalg.norm(expression[:, 1:] - aim_shapes[1:], axis=-1)
+    weight = np.ones(SHAPES, np.float32)
+    weight[0] = 0  # the rest weight says nothing that the others do not
+    for name, count in TELLING.items():
+        weight[mesh.SHAPE[name]] = count
+    cost = turn + np.linalg.norm(weight * (expression - aim_shapes), axis=-1)
     return int(np.argmin(np.where(found, cost, np.inf)))
 
 

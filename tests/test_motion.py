@@ -225,3 +225,13 @@ def test_a_spool_reads_back_what_was_appended(tmp_path: Path) -> None:
     assert len(spool[7:9]) == 0
     with pytest.raises(IndexError):
         spool[7]
+
+
+def test_a_driver_who_never_shuts_his_mouth_does_not_crush_closed_lips() -> None:
+    driver = performance()
+    open_mouth = driver.cue(8)
+    shut = Face(120 * driver.points[0], driver.expression[0], driver.pose[0])
+    rest = motion.with_closed_lips(open_mouth, shut, MODEL.landmark_units)
+    assert mesh.mouth_gap(rest.points) == pytest.approx(mesh.mouth_gap(shut.points), abs=0.02)
+    assert rest.expression[mesh.SHAPE["jawOpen"]] < 0.1 < open_mouth.expression[mesh.SHAPE["jawOpen"]]
+    np.testing.assert_array_equal(motion.with_closed_lips(driver.cue(0), shut, MODEL.landmark_units).points, driver.points[0])
