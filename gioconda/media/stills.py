@@ -201,7 +201,8 @@ def _too_large(path: Path, size: str) -> PortraitError:
 
 def reason(error: BaseException) -> str:
     """The last words of a library's message, fit for a parenthesis."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    # FFmpeg's errors carry `strerror` like the system's, and their full text names the server's folders.
+    text = getattr(error, "strerror", None) or str(error)
     return text.strip().rstrip(".") or type(error).__name__
 
 
