@@ -15,9 +15,6 @@ from heads.base import Channel, Cue, Floats, HeadError, Identity, Image, Portrai
 from heads.warp import eyes, layers, layout, mouth, raster
 from heads.warp.transfer import Transfer
 
-MAP_SIDE = 448
-"""Pixels: the backward map of a larger box is drawn at this size and enlarged; it is smooth, so nothing is lost."""
-
 
 class Warp:
     """Keeps the contract of `heads.base.Head` with the portrait's own pixels and a free 3-D head for teeth and tongue."""
@@ -85,24 +82,23 @@ class Warp:
         mesh = layout.build(portrait.face.points, portrait.matte)
         transfer = Transfer(portrait.face.points, portrait.align, neutral)
         stage = layers.Stage(image, parts)
-        canvas = raster.Canvas(_box(mesh.rest, image), MAP_SIDE, stage.concerned, layers.STILL)
+        canvas = raster.Canvas(_box(mesh.rest, image), stage.concerned, layers.STILL)
         gaze = eyes.Eyes(image, portrait.face.points)
         inside = mouth.Mouth(self._teeth, identity.portraits, neutral)
         held = neutral
         for cue in cues:
             held = cue if cue.found else held
             placed, frame = transfer(held), image.copy()
-            maps = canvas.maps(mesh.moved(placed), mesh.source, mesh.triangles)
-            if maps is not None:
-                x, y, w, h = maps.window
-                patch = stage.compose(maps)
-                gaze.paint(patch, np.maximum(-maps.kind, 0), placed, (x, y))
-                inside.fill(patch, np.maximum(maps.kind, 0), placed, held, (x, y))
-                frame[y : y + h, x : x + w] = patch
+            maps = canvas.maps(mesh.moved(placed), mesh.source, mesh.triangles, placed.points)
+            x, y, w, h = maps.window
+            patch = stage.compose(maps)
+            gaze.paint(patch, np.maximum(-maps.kind, 0), placed, (x, y))
+            inside.fill(patch, np.maximum(maps.kind, 0), placed, held, (x, y))
+            frame[y : y + h, x : x + w] = patch
             yield frame
 
 
-def _box(vertices: Floats, image: Image) -> tuple[int, int, int, int]:
+def _box(vertices: Floats, image: Image) -> raster.Box:
     """The part of the picture (x, y, W, H) that the mesh covers at rest; its outermost ring never moves."""
     height, width = image.shape[:2]
     low = np.floor(vertices[:, :2].min(0)).astype(int)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
@@ -12,6 +14,9 @@ from heads.base import Floats
 
 _FAR = 4000.0
 """Distance of the camera from the mesh, in pixels times the scale: so far that the view is as good as parallel."""
+
+Box: TypeAlias = tuple[int, int, int, int]
+"""x, y, width, height in whole pixels."""
 
 NOTHING = -1e4
 """Value of pixels that no triangle covers; no source coordinate is near it."""
@@ -53,11 +58,21 @@ def draw(
     return colour
 
 
+COARSE = 192
+"""Pixels along the longer side of the grid on which the movement of hair and neck is drawn: they move smoothly."""
+
+FINE = 400
+"""Pixels along the longer side of the grid over the face, at most: a lid is two of them thick in a face that fills it."""
+
+MARGIN = 4
+"""Pixels around the face that are drawn as finely."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Maps:
     """Where the pixels of one frame come from, within the window in which anything changes."""
 
-    window: tuple[int, int, int, int]
+    window: Box
     """(x, y, W, H) pixels of the picture."""
     across: Floats
     down: Floats
@@ -72,59 +87,107 @@ class Maps:
 class Canvas:
     """The box of a picture that moves, and the maps of each frame over it.
 
+    Movement is drawn twice: coarsely over the whole box, where hair and neck move smoothly, and finely over the face.
+
     Args:
         box: (x, y, W, H) pixels of the picture.
-        side: pixels; the maps of a larger box are drawn at this size and enlarged, since movement is smooth.
         concerned: (H, W) bool over the whole picture: where moving makes a difference, because the person is there.
         still: pixels of movement that make none.
     """
 
-    def __init__(self, box: tuple[int, int, int, int], side: int, concerned: NDArray[np.bool_], still: float) -> None:
+    def __init__(self, box: Box, concerned: NDArray[np.bool_], still: float) -> None:
         self._box, self._still = box, still
         x, y, w, h = box
-        scale = min(1.0, side / max(w, h))
-        self._small = (max(1, round(w * scale)), max(1, round(h * scale)))
-        self._scale = scale
-        small_w, small_h = self._small
-        self._step = np.array([w / small_w, h / small_h])
-        self._columns = (x + (np.arange(small_w, dtype=np.float32) + 0.5) * (w / small_w))[None]
-        self._rows = (y + (np.arange(small_h, dtype=np.float32) + 0.5) * (h / small_h))[:, None]
+        self._coarse = _Grid(box, COARSE)
         there = concerned[y : y + h, x : x + w].astype(np.float32)
-        self._there = (cv2.resize(there, self._small, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
+        self._there = (cv2.resize(there, self._coarse.size, interpolation=cv2.INTER_AREA) > 0).astype(np.uint8)
 
-    def maps(self, vertices: Floats, values: Floats, triangles: NDArray[np.int32]) -> Maps | None:
-        """Draw one frame's mesh: `vertices` and `values` as for `draw`, the values being source x, source y and a kind.
+    def maps(self, vertices: Floats, values: Floats, triangles: NDArray[np.int32], face: Floats) -> Maps:
+        """Draw one frame's mesh.
 
-        None where nothing changes.
+        Args:
+            vertices, values, triangles: as for `draw`, the values being source x, source y and a kind.
+            face: (N, 2 or more) pixels: points around which movement is drawn finely.
         """
-        drawn = draw(vertices, values, triangles, self._box, self._scale)
-        x, y, kind = cv2.split(drawn)
+        grid = self._coarse
+        coarse, came = grid.fields(vertices, values, triangles, self._there)
+        changes = (coarse[..., 2] > self._still) & ((self._there > 0) | (came > 0))
+        fine = _Grid(_around(face, self._box), FINE)
+        window = _union(fine.box, grid.window(cv2.boundingRect(changes.astype(np.uint8))))
+        fields = grid.enlarged(coarse, window)
+        x, y, w, h = fine.box
+        inner = np.s_[y - window[1] : y - window[1] + h, x - window[0] : x - window[0] + w]
+        fields[inner] = fine.enlarged(fine.fields(vertices, values, triangles)[0], fine.box)
+        across, down, moved, kind = (np.asarray(field, np.float32) for field in cv2.split(fields))
+        across += np.arange(window[0], window[0] + window[2], dtype=np.float32)[None]
+        down += np.arange(window[1], window[1] + window[3], dtype=np.float32)[:, None]
+        return Maps(window, across, down, moved, kind)
+
+
+class _Grid:
+    """Pixels over a box of a picture, as many as the picture's or fewer.
+
+    Args:
+        box: (x, y, W, H) pixels of the picture.
+        side: pixels of the grid along the box's longer side, at most.
+    """
+
+    def __init__(self, box: Box, side: int) -> None:
+        self.box = box
+        x, y, w, h = box
+        self._scale = min(1.0, side / max(w, h))
+        self.size = (max(1, round(w * self._scale)), max(1, round(h * self._scale)))
+        self._step = (w / self.size[0], h / self.size[1])
+        self._columns = (x + (np.arange(self.size[0], dtype=np.float32) + 0.5) * np.float32(self._step[0]))[None]
+        self._rows = (y + (np.arange(self.size[1], dtype=np.float32) + 0.5) * np.float32(self._step[1]))[:, None]
+
+    def fields(
+        self, vertices: Floats, values: Floats, triangles: NDArray[np.int32], there: NDArray[np.uint8] | None = None
+    ) -> tuple[Floats, NDArray[np.uint8]]:
+        """Movement in x and y, its larger amount, and the kind: (h, w, 4) float32; and what `there` was at the sources."""
+        x, y, kind = cv2.split(draw(vertices, values, triangles, self.box, self._scale))
         empty = x == NOTHING
-        column, row = ((a - b) / np.float32(step) - 0.5 for a, b, step in zip((x, y), self._box, self._step, strict=False))
+        came = np.zeros((0, 0), np.uint8)
+        if there is not None:
+            column, row = ((a - b) / np.float32(s) - 0.5 for a, b, s in zip((x, y), self.box, self._step, strict=False))
+            came = np.asarray(cv2.remap(there, column, row, cv2.INTER_LINEAR), np.uint8)
         # Movement instead of place: it is zero where nothing was drawn and enlarges without steps.
         x -= self._columns
         y -= self._rows
         x[empty] = y[empty] = kind[empty] = 0
         moved = cv2.max(np.abs(x), np.abs(y))
-        came = cv2.remap(self._there, column, row, cv2.INTER_LINEAR)
-        changes = ((moved > self._still) & ((self._there > 0) | (came > 0))) | (kind != 0)
-        left, top, width, height = cv2.boundingRect(changes.astype(np.uint8))
-        if not width:
-            return None
-        return self._enlarged(np.asarray(cv2.merge([x, y, moved, kind]), np.float32), (left, top, width, height))
+        return np.asarray(cv2.merge([x, y, moved, kind]), np.float32), came
 
-    def _enlarged(self, fields: Floats, small: tuple[int, int, int, int]) -> Maps:
-        """The window (x, y, W, H, small pixels) of movement, distance and kind at the picture's own size."""
-        bx, by, bw, bh = self._box
-        # One small pixel of margin on each side, in whole pixels of the picture.
-        low = np.maximum(np.floor((np.array(small[:2]) - 1) * self._step).astype(int), 0)
-        high = np.minimum(np.ceil((np.array(small[:2]) + small[2:] + 1) * self._step).astype(int), (bw, bh))
-        w, h = (int(v) for v in high - low)
-        start = (low + 0.5) / self._step - 0.5
+    def window(self, small: Sequence[int]) -> Box:
+        """The box of the picture that a rectangle (x, y, W, H) of the grid covers, with one grid pixel of margin."""
+        low = [max(0, int((v - 1) * s)) for v, s in zip(small[:2], self._step, strict=True)]
+        high = [
+            min(b, int((v + n + 1) * s) + 1) for v, n, s, b in zip(small[:2], small[2:], self._step, self.box[2:], strict=True)
+        ]
+        return self.box[0] + low[0], self.box[1] + low[1], max(0, high[0] - low[0]), max(0, high[1] - low[1])
+
+    def enlarged(self, fields: Floats, window: Box) -> Floats:
+        """The fields over a window of the picture, at the picture's own size."""
+        if self._scale == 1 and window == self.box:
+            return fields
+        x, y, w, h = window
+        start = [(a - b + 0.5) / s - 0.5 for a, b, s in zip((x, y), self.box, self._step, strict=False)]
         back = np.array([[1 / self._step[0], 0, start[0]], [0, 1 / self._step[1], start[1]]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        dx, dy, moved, kind = cv2.split(cv2.warpAffine(fields, back, (w, h), flags=flags, borderMode=cv2.BORDER_REPLICATE))
-        x, y = bx + int(low[0]), by + int(low[1])
-        dx += np.arange(x, x + w, dtype=np.float32)[None]
-        dy += np.arange(y, y + h, dtype=np.float32)[:, None]
-        return Maps((x, y, w, h), *(np.asarray(a, np.float32) for a in (dx, dy, moved, kind)))
+        return np.asarray(cv2.warpAffine(fields, back, (w, h), flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+def _around(points: Floats, box: Box) -> Box:
+    """The part of a box that holds all points, with a margin; at least one pixel of the box."""
+    limit = np.array([box[0] + box[2], box[1] + box[3]])
+    low = np.clip(np.floor(points[:, :2].min(0)).astype(int) - MARGIN, box[:2], limit - 1)
+    high = np.clip(np.ceil(points[:, :2].max(0)).astype(int) + MARGIN, low + 1, limit)
+    return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])
+
+
+def _union(one: Box, other: Box) -> Box:
+    """The smallest box (x, y, W, H) around two; a box without area counts for nothing."""
+    if not other[2] or not other[3]:
+        return one
+    x, y = min(one[0], other[0]), min(one[1], other[1])
+    return x, y, max(one[0] + one[2], other[0] + other[2]) - x, max(one[1] + one[3], other[1] + other[3]) - y
