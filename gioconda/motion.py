@@ -7,6 +7,7 @@ metadata. It holds no picture of the driver and nothing that runs when it is rea
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gioconda.errors import DrivingError, OutputError
+from gioconda.media.film import MAX_TICKS
 from heads import mesh, rigid
 from heads.base import POINTS, SHAPES, Cue, Face, Floats, Motion, Rows
 
@@ -29,6 +31,27 @@ LIPS_APART = 0.08
 
 MAX_FRAMES = 60 * 60 * 60
 """Frames of the longest motion file that is read: an hour at 60 frames per second, 1.2 GB of landmarks."""
+
+MAX_SECONDS = 6 * 60 * 60.0
+"""The longest such performance: `MAX_FRAMES` at ten frames per second."""
+
+SLOWEST, FASTEST = Fraction(1, 60), Fraction(1000)
+"""Frames per second between which the rate of a motion file lies: time lapse and slow motion are well inside."""
+
+FARTHEST = 1000.0
+"""Sides of the crop: landmarks lie nearer to it, however small the face in its frame is."""
+
+NARROWEST = 1e-3
+"""Sides of the crop that the rigid part of a face spans at least; a face spans some 0.4."""
+
+ROUNDING = 0.01
+"""By how much weights may lie outside 0 … 1 and poses differ from rotations: more than any rounding."""
+
+_RATIO = re.compile(r"[0-9]{1,12}(/[0-9]{1,12})?", re.ASCII)
+"""A rate or a clock as text; exponents could ask for numbers of any length."""
+
+_ROWS = {"times": (), "points": (POINTS, 3), "expression": (SHAPES,), "pose": (3, 3), "found": ()}
+"""Arrays of a motion file, and the shape of a row of each."""
 
 
 class Spool:
@@ -233,9 +256,9 @@ def load(path: Path) -> Motion:
     """Read a motion file.
 
     Raises:
-        DrivingError: the file is missing, is not a motion file, or its arrays do not fit together.
+        DrivingError: the file is missing, is not a motion file, its arrays do not fit together, or its numbers are no face's.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     def broken(found: str) -> DrivingError:
         return DrivingError(
@@ -247,24 +270,55 @@ def load(path: Path) -> Motion:
     if not path.is_file():
         raise broken("does not exist")
     try:
-        with safe_open(path, framework="numpy") as file:
-            facts = file.metadata() or {}
-            if facts.get("format") != FORMAT:
-                raise broken("is a safetensors file but not a motion file")
-            shape = file.get_slice("points").get_shape()
-            if not 0 < shape[0] <= MAX_FRAMES:
-                raise broken(f"holds {shape[0]} frames; between 1 and {MAX_FRAMES} can be read")
-            points, expression, pose, times, found = (
-                file.get_tensor(n) for n in ("points", "expression", "pose", "times", "found")
-            )
+        facts, arrays = _arrays(path)
+        if not (_RATIO.fullmatch(facts["rate"]) and _RATIO.fullmatch(facts["clock"])):
+            raise ValueError(f"a rate of {facts['rate'][:20]!r} and a clock of {facts['clock'][:20]!r} are no ratios")
         rate, clock, neutral = Fraction(facts["rate"]), Fraction(facts["clock"]), int(facts["neutral"])
-    except (SafetensorError, KeyError, ValueError, ZeroDivisionError, OSError) as error:
+        times, points, expression, pose, found = (arrays[name] for name in _ROWS)
+    except (SafetensorError, LookupError, TypeError, ValueError, ZeroDivisionError, OSError) as error:
         raise broken(f"cannot be read as a motion file ({error})") from error
-    count = len(times)
-    wanted = {"points": (count, POINTS, 3), "expression": (count, SHAPES), "pose": (count, 3, 3), "found": (count,)}
-    for name, array in (("points", points), ("expression", expression), ("pose", pose), ("found", found)):
-        if array.shape != wanted[name] or not np.isfinite(array).all():
-            raise broken(f"has {name} of shape {array.shape} where {wanted[name]} finite numbers are expected")
-    if rate <= 0 or clock <= 0 or not 0 <= neutral < count or not np.isfinite(times).all() or (np.diff(times) <= 0).any():
-        raise broken("has times that do not rise, a rate that is not positive or a neutral frame outside the performance")
+    count = len(points)
+    for name, shape in _ROWS.items():
+        if arrays[name].shape != (count, *shape):
+            raise broken(f"has {name} of shape {arrays[name].shape} where {(count, *shape)} is expected")
+    if not (_rising(times, clock) and SLOWEST <= rate <= FASTEST and 0 <= neutral < count):
+        raise broken("has times that do not rise, a rate that no clip has, or a neutral frame outside the performance")
+    if not _face_like(points, expression, pose):
+        raise broken("holds numbers that are no face's: landmarks far apart or in one place, weights beyond 1, or bent poses")
     return Motion(times, rate, clock, points, expression, pose, found.astype(bool), neutral)
+
+
+def _arrays(path: Path) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
+    """Metadata and arrays of a motion file, points, expression and pose as float32, times as float64."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        facts = file.metadata() or {}
+        if facts.get("format") != FORMAT:
+            raise ValueError("its metadata name no motion file")
+        frames = file.get_slice("points").get_shape()[0]
+        if not 0 < frames <= MAX_FRAMES:
+            raise ValueError(f"it holds {frames} frames; between 1 and {MAX_FRAMES} can be read")
+        arrays = {name: np.asarray(file.get_tensor(name)) for name in _ROWS}
+    kinds = {"times": np.float64, "found": np.uint8}
+    return facts, {name: array.astype(kinds.get(name, np.float32), copy=False) for name, array in arrays.items()}
+
+
+def _rising(times: NDArray[np.float64], clock: Fraction) -> bool:
+    """Whether times start at 0 and rise from tick to tick, no longer than `MAX_SECONDS`; false for NaN."""
+    if clock <= 0 or clock.denominator > MAX_TICKS or times[0] != 0 or not times[-1] <= MAX_SECONDS:
+        return False
+    return bool((np.diff(times) > 0).all() and (np.diff(np.round(times / float(clock))) > 0).all())
+
+
+def _face_like(points: Floats, expression: Floats, pose: Floats) -> bool:
+    """Whether the arrays can be a face's, so that fits to them have an answer; false where anything is NaN or infinite."""
+    stable = points[:, list(mesh.STABLE)]
+    near = points.min() >= -FARTHEST and points.max() <= FARTHEST
+    spread = near and np.ptp(stable, axis=1).max(1).min() >= NARROWEST
+    within = expression.min() >= -ROUNDING and expression.max() <= 1 + ROUNDING
+    straight = np.abs(pose).max() <= 1 + ROUNDING and (
+        np.abs(pose @ pose.transpose(0, 2, 1) - np.eye(3, dtype=np.float32)).max() <= ROUNDING
+        and (np.linalg.det(pose) > 0).all()
+    )
+    return bool(spread and within and straight)
