@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from itertools import combinations
 from pathlib import Path
 
 from gioconda.errors import OutputError, SettingError
@@ -104,6 +105,13 @@ def _check_output(job: Job) -> None:
         )
     inputs = [*job.portraits, *(p for p in (job.driving, job.motion) if p is not None)]
     places = [output, *([reel_path(output)] if job.compare else []), *([Path(job.report)] if job.report is not None else [])]
+    for first, second in combinations(places, 2):
+        if first.absolute() == second.absolute():
+            raise OutputError(
+                f"Two results would go to {first}.",
+                "Video, reel and report need a file each.",
+                "Choose another name for one of them.",
+            )
     for place in places:
         if place.exists() and any(Path(given).exists() and place.samefile(given) for given in inputs):
             raise OutputError(

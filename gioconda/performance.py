@@ -33,7 +33,10 @@ CROP_SIDE = 256
 """Pixels of the pictures of the driver's face that go to a head."""
 
 STILL_RATE = Fraction(30)
-"""Frames per second of a performance made from a single picture."""
+"""Frames per second of a performance made from a single picture, where --fps says no other."""
+
+GESTURE_RATE = Fraction(30)
+"""Frames per second of a gesture, likewise: it is played at the rate that is wanted, not resampled."""
 
 STILL_SECONDS = (0.9, 1.4, 0.9)
 """Seconds in which the face of a single driving picture is arrived at, held and left."""
@@ -75,9 +78,10 @@ def prepared(job: Job, face: Face, model: HeadModel, folder: Path) -> Generator[
     else:
         from gioconda import gestures
 
-        performance = _given(job, gestures.perform(str(job.gesture), model), str(job.gesture), "gesture")
+        played = gestures.perform(str(job.gesture), model, rate=job.fps or GESTURE_RATE)
+        performance = _given(job, played, str(job.gesture), "gesture")
     if job.driving is not None and len(performance.motion) == 1:
-        return _still(performance, face, model)
+        return _still(performance, face, model, job.fps or STILL_RATE)
     if job.fps is not None:
         performance = _at_rate(performance, job.fps)
     if job.motion_mode == "absolute":
@@ -160,27 +164,27 @@ def _at_rate(performance: Performance, rate: Fraction) -> Performance:
     return replace(performance, motion=motion, frames=frames)
 
 
-def _still(performance: Performance, face: Face, model: HeadModel) -> Performance:
-    """A single driving picture: its pose and expression are arrived at, held and left again."""
+def _still(performance: Performance, face: Face, model: HeadModel, rate: Fraction) -> Performance:
+    """A single driving picture: its pose and expression are arrived at, held and left again, at `rate` frames per second."""
     rest, goal = motions.rest_for(performance.motion, face, model.landmark_units), performance.motion.cue(0)
     arrive, hold, leave = STILL_SECONDS
-    count = round(sum(STILL_SECONDS) * float(STILL_RATE))
-    times = np.arange(count) / float(STILL_RATE)
+    count = round(sum(STILL_SECONDS) * float(rate))
+    times = np.arange(count) / float(rate)
     x = np.clip(np.minimum(times / arrive, (arrive + hold + leave - times) / leave), 0, 1)
     # Minimum-jerk course between two places: Flash and Hogan, J. Neurosci. 5(7), 1985, equation for rest-to-rest motion.
     share = (x**3 * (10 - 15 * x + 6 * x**2)).astype(np.float32)
     turn = rigid.to_vector(goal.pose @ rest.pose.T)
     motion = Motion(
         times,
-        STILL_RATE,
-        1 / STILL_RATE,
+        rate,
+        1 / rate,
         rest.points + share[:, None, None] * (goal.points - rest.points),
         rest.expression + share[:, None] * (goal.expression - rest.expression),
         (rigid.to_matrix(share[:, None] * turn) @ rest.pose).astype(np.float32),
         np.ones(count, bool),
     )
     note = "The driving file shows one picture: its pose and expression are arrived at, held and left again (absolute motion)."
-    report = {**performance.report, "kind": "picture", "frames": count, "rate": str(STILL_RATE)}
+    report = {**performance.report, "kind": "picture", "frames": count, "rate": str(rate)}
     return replace(
         performance, motion=motion, neutral=rest, frames=(0,) * count, report=report, notes=(*performance.notes, note)
     )

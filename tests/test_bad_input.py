@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -206,6 +207,10 @@ def test_outputs_that_cannot_be(shell: Shell, person: Path) -> None:
         shell.refused("animate", person, "--gesture", "nod", "-o", output, says=says)
     assert (shell.folder / "there.mp4").read_bytes() == b"mine"
     shell.refused("animate", person, "--gesture", "nod", "-o", person.with_suffix(".mp4"), "--report", person, says=("inputs",))
+    for other in ("out.mp4", "out-compare.mp4"):
+        shell.refused(
+            "animate", person, "--gesture", "nod", "-o", "out.mp4", "--compare", "--report", other, says=(f"to {other}", "each")
+        )
     shell.refused("motion", "x.mp4", "-o", "out.mp4", says=("out.mp4 does not end in .safetensors", "out.safetensors"))
 
 
@@ -302,8 +307,9 @@ def test_two_faces(shell: Shell) -> None:
 
 def test_a_clip_of_one_frame_is_a_picture(shell: Shell, person: Path) -> None:
     make_clip(shell.folder / "one.mp4", 1, rate=Fraction(30), size=(SIDE, SIDE), images=frames(1))
-    result = shell.run("animate", person, "--driving", "one.mp4", "-o", "out.mp4")
+    result = shell.run("animate", person, "--driving", "one.mp4", "--fps", 10, "-o", "out.mp4", "--report", "out.json")
     assert (result.code, result.out) == (0, "out.mp4\n"), result
+    assert json.loads((shell.folder / "out.json").read_text(encoding="utf-8"))["output"]["rate"] == "10"
     assert "note: The driving file shows one picture" in result.err
 
 
