@@ -151,7 +151,7 @@ def _opening(points: Floats, eye: tuple[int, ...]) -> float:
 
 
 def _taken_apart(image: Image, points: Floats, eye: tuple[int, ...], iris: tuple[int, ...]) -> _Ball | None:
-    """One eye of the portrait, or None when it is closed or too small to have a white."""
+    """One eye of the portrait, or None when it is closed, too small to have a white, or outside the picture."""
     lids, centre = points[list(eye), :2], points[iris[0]]
     width = float(np.linalg.norm(lids[0] - lids[8]))
     radius = float(np.linalg.norm(points[list(iris[1:]), :2] - centre[:2], axis=1).mean())
@@ -160,6 +160,8 @@ def _taken_apart(image: Image, points: Floats, eye: tuple[int, ...], iris: tuple
     margin = round(0.7 * width) + 2
     low = np.maximum(np.floor(lids.min(0)).astype(int) - margin, 0)
     high = np.minimum(np.ceil(lids.max(0)).astype(int) + margin, image.shape[1::-1])
+    if (high - low < 3).any():
+        return None
     box = image[low[1] : high[1], low[0] : high[0]].astype(np.float32)
     # Lashes and the lids' shadow lie along the contour: what counts as seen keeps away from it.
     polygon = np.zeros(box.shape[:2], np.uint8)

@@ -127,16 +127,18 @@ class _Gaps:
         """Set the gaps of `face` (478, 3), unit crop, so that what is closed in the driver is closed in the portrait.
 
         Lids (proportional): the driver's opening as a share of its neutral opening is the portrait's share too, so that eyes
-        of another size close at the same moment. Lips: the gap may not become negative.
+        of another size close at the same moment. Lips: the gap may not become negative, or more so than in the portrait: its
+        landmarks may lie across each other a little, and at rest nothing may move.
         """
         now, gap = self._signed(driver), self._signed(face)
+        least = np.minimum(self._rest, 0)
         if proportional:
             share = np.clip(now / np.maximum(self._neutral, self._floor), 0, 1)
             share = np.clip((share - LID_REST) / (1 - LID_REST), 0, 1)
-            wanted = np.where(now < self._neutral, self._rest * share, np.maximum(gap, 0))
+            wanted = np.where(now < self._neutral, self._rest * share, np.maximum(gap, least))
             lower = LOWER_LID
         else:
-            wanted, lower = np.maximum(gap, 0), 0.5
+            wanted, lower = np.maximum(gap, least), 0.5
         out = face.copy()
         change = wanted - gap
         out[self._lower, 1] += lower * change
