@@ -181,7 +181,9 @@ def rest_for(motion: Motion, face: Face, units: Floats) -> Cue:
     width = np.linalg.norm(frontal[33] - frontal[263])
     shaped = frontal + width * np.tensordot(face.expression - cue.expression, units, 1)
     turned = shaped @ face.pose.T
-    centre = cue.points.mean(0) - turned.mean(0)
+    # The head stays where it is: an opened jaw lowers the middle of the landmarks, not that of the skull.
+    skull = list(mesh.STABLE)
+    centre = cue.points[skull].mean(0) - turned[skull].mean(0)
     return Cue(cue.time, (turned + centre).astype(np.float32), face.expression, face.pose)
 
 

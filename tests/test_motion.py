@@ -213,6 +213,15 @@ def test_absolute_motion_removes_what_the_portrait_has_already() -> None:
     np.testing.assert_allclose(rest.points - rest.points.mean(0), driver.points[8] - driver.points[8].mean(0), atol=0.01)
 
 
+def test_absolute_motion_leaves_the_head_where_it_is_whatever_the_jaw_does() -> None:
+    driver = performance()
+    wanted = Face(driver.points[0], driver.expression[8], driver.pose[0])
+    rest = motion.rest_for(driver, wanted, MODEL.landmark_units)
+    skull = list(mesh.STABLE)
+    np.testing.assert_allclose(rest.points[skull].mean(0), driver.points[0][skull].mean(0), atol=1e-4)
+    assert mesh.mouth_gap(rest.points) > 2 * mesh.mouth_gap(driver.points[0])
+
+
 def test_a_spool_reads_back_what_was_appended(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(7, 478, 3)).astype(np.float32)
     spool = motion.Spool(tmp_path / "rows")
