@@ -146,9 +146,13 @@ class Between:
         return np.asarray(pair[0] if share == 0 else (1 - share) * pair[0] + share * pair[1], np.float32)
 
 
-def resampled(motion: Motion, rate: Fraction) -> Motion:
-    """The same performance at an even `rate` (frames per second): faces between two frames are mixed from both."""
-    count = max(1, int((motion.times[-1] + 1 / float(motion.rate)) * float(rate) + 1e-6))
+def resampled(motion: Motion, rate: Fraction, seconds: float | None = None) -> Motion:
+    """The same performance at an even `rate` (frames per second): faces between two frames are mixed from both.
+
+    `seconds` is its length to the end of its last frame; None takes that one to last as long as a frame at its own rate.
+    """
+    length = motion.times[-1] + 1 / float(motion.rate) if seconds is None else seconds
+    count = max(1, int(length * float(rate) + 1e-6))
     times = np.arange(count) / float(rate)
     left = np.clip(np.searchsorted(motion.times, times + 1e-9, side="right") - 1, 0, len(motion) - 1)
     right = np.minimum(left + 1, len(motion) - 1)

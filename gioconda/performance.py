@@ -55,8 +55,15 @@ class Performance:
     """For each cue the index of the clip's frame it was taken from."""
     align: Floats | None = None
     """(2, 3) affine from pixels of the clip's frames to the performance's unit crop."""
+    tail: Fraction | None = None
+    """Seconds for which the last cue is shown, where the clip says so; None is a frame at the motion's rate."""
     report: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """From the first cue to the end of the last."""
+        return float(self.motion.times[-1]) + float(self.tail or 1 / self.motion.rate)
 
 
 def prepared(job: Job, face: Face, model: HeadModel, folder: Path) -> Generator[Step, None, Performance]:
@@ -118,13 +125,14 @@ def driven(job: Job, path: Path, face: Face | None, folder: Path) -> Generator[S
         "frames": len(motion),
         "size": list(clip.size),
         "rate": str(clip.rate),
-        "seconds": round(float(motion.times[-1] + 1 / float(clip.rate)), 3),
+        "seconds": round(float(motion.times[-1]) + float(clip.tail or 1 / clip.rate), 3),
         "neutral_seconds": round(float(motion.times[motion.neutral]), 3),
         "lost_seconds": [list(span) for span in recorded.lost],
         "noise_percent_of_eye_distance": recorded.noise,
         "skipped_frames": clip.skipped,
     }
-    return Performance(motion, motion.cue(motion.neutral), clip, range(len(motion)), recorded.align, report, tuple(notes))
+    cue, frames = motion.cue(motion.neutral), range(len(motion))
+    return Performance(motion, cue, clip, frames, recorded.align, clip.tail, report, tuple(notes))
 
 
 def _given(job: Job, motion: Motion, name: str, kind: str) -> Performance:
@@ -133,8 +141,8 @@ def _given(job: Job, motion: Motion, name: str, kind: str) -> Performance:
     keep = np.flatnonzero((motion.times >= job.start - 1e-9) & (motion.times < end))
     if not len(keep):
         raise DrivingError(
-            f"The {kind} {name} lasts {motion.times[-1]:.2f} s; nothing of it lies between --start {job.start} and "
-            f"--end {job.end}.",
+            f"The {kind} {name} lasts {motion.times[-1] + 1 / float(motion.rate):.2f} s; nothing of it lies between "
+            f"{job.start:g} s and {'its end' if job.end is None else f'{job.end:g} s'}.",
             "At least one frame is needed.",
             "Choose an earlier --start or a later --end.",
         )
@@ -158,10 +166,11 @@ def _given(job: Job, motion: Motion, name: str, kind: str) -> Performance:
 
 
 def _at_rate(performance: Performance, rate: Fraction) -> Performance:
-    motion = motions.resampled(performance.motion, rate)
-    times = np.searchsorted(performance.motion.times, motion.times + 0.5 / float(performance.motion.rate), side="right") - 1
-    frames = tuple(int(i) for i in np.clip(times, 0, len(performance.motion) - 1)) if performance.clip else ()
-    return replace(performance, motion=motion, frames=frames)
+    motion = motions.resampled(performance.motion, rate, performance.seconds)
+    given = performance.motion.times
+    nearest = np.searchsorted((given[1:] + given[:-1]) / 2, motion.times, side="right")
+    frames = tuple(int(i) for i in nearest) if performance.clip else ()
+    return replace(performance, motion=motion, frames=frames, tail=None)
 
 
 def _still(performance: Performance, face: Face, model: HeadModel, rate: Fraction) -> Performance:
@@ -186,7 +195,13 @@ def _still(performance: Performance, face: Face, model: HeadModel, rate: Fractio
     note = "The driving file shows one picture: its pose and expression are arrived at, held and left again (absolute motion)."
     report = {**performance.report, "kind": "picture", "frames": count, "rate": str(rate)}
     return replace(
-        performance, motion=motion, neutral=rest, frames=(0,) * count, report=report, notes=(*performance.notes, note)
+        performance,
+        motion=motion,
+        neutral=rest,
+        frames=(0,) * count,
+        tail=None,
+        report=report,
+        notes=(*performance.notes, note),
     )
 
 

@@ -154,7 +154,16 @@ def _written(
 
         def writer_to(path: Path, size: tuple[int, int]) -> VideoWriter:
             return stack.enter_context(
-                VideoWriter(path, size=size, rate=timing.rate, clock=timing.clock, crf=job.crf, tags=tags(job), sound=sound)
+                VideoWriter(
+                    path,
+                    size=size,
+                    rate=timing.rate,
+                    clock=timing.clock,
+                    crf=job.crf,
+                    tags=tags(job),
+                    sound=sound,
+                    tail=performance.tail,
+                )
             )
 
         writer = writer_to(Path(job.output), size)
@@ -233,7 +242,7 @@ def _clip(
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     marks = (("label",) if job.label else ()) + ("tags",)
     size = (portrait.image.shape[1], portrait.image.shape[0])
-    length = float(timing.times[-1] + 1 / float(timing.rate))
+    length = performance.seconds
     report["output"] = {
         "path": os.fspath(path),
         "sha256": digest,

@@ -51,6 +51,9 @@ MEASURED_FRAMES = 120
 FALLBACK_RATE = Fraction(25)
 """Frames per second where a file tells nothing: PAL, the middle of what cameras do."""
 
+LONGEST = 60
+"""Seconds for which a last frame may be shown: a slide is held that long, and a damaged figure says hours."""
+
 SHORTFALL = 0.5
 """Seconds that may be missing at the end before a clip counts as cut off: more than any encoder's rounding."""
 
@@ -123,6 +126,7 @@ class Film:
             DrivingError: no video that can be decoded.
         """
         self.path, self.max_side, self.skipped = path, max_side, 0
+        self.tail: Fraction | None = None
         with open_container(path) as container:
             self.has_audio = bool(container.streams.audio)
             stream = video_stream(container, path)
@@ -142,6 +146,7 @@ class Film:
             self.rate = _rate(stream) or _measured(path)
             self._promised = _promised(container, stream, self.origin)
             """Seconds that the file says its picture lasts, or None: what is missing of them is reported."""
+            self._ends = _track_end(container, stream)
             estimate = container.duration / 1e6 if container.duration else None
             self.seconds = self._promised or estimate
             frames = stream.frames or (round(self.seconds * self.rate) if self.seconds else 0)
@@ -179,18 +184,25 @@ class Film:
     def _stamped(self, start: Fraction, end: Fraction | None) -> Generator[tuple[int, av.VideoFrame]]:
         """Ticks from the first frame of the file, and frames as they were decoded, of those shown in [start, end)."""
         self.skipped = 0
-        times, reached = _Times(self), Fraction(0)
+        times, reached, last, even = _Times(self), Fraction(0), Fraction(0), True
         with open_container(self.path) as container:
             stream = video_stream(container, self.path)
             for frame in self._from(container, stream, start):
                 ticks = times(frame.pts)
                 shown = ticks * self.clock
                 if end is not None and shown >= end:
+                    self.tail = None if even else self._lasting(min(shown, end) - last)
                     return
-                reached = shown + (frame.duration or 0) * self.base
+                even = even and (shown == 0 or abs(shown - last - 1 / self.rate) < NEAR)
+                last, reached = shown, shown + (frame.duration or 0) * self.base
                 if shown >= start:
                     yield ticks, frame
         self._check_end(reached, end)
+        self.tail = None if even else self._lasting((reached if self._ends is None else self._ends) - last)
+
+    def _lasting(self, length: Fraction) -> Fraction | None:
+        """Seconds for which the last frame is shown; None where `length` cannot be true."""
+        return length if self.clock <= length <= LONGEST else None
 
     def _from(self, container: InputContainer, stream: av.VideoStream, start: Fraction) -> Iterator[av.VideoFrame]:
         """Frames from the last key frame before `start` on; from the beginning where the file cannot be searched."""
@@ -316,6 +328,17 @@ def _clock(base: Fraction, rate: Fraction) -> tuple[Fraction, bool]:
     if base.denominator > MAX_TICKS:
         return Fraction(1, 1_000_000), False
     return base, False
+
+
+def _track_end(container: InputContainer, stream: av.VideoStream) -> Fraction | None:
+    """Seconds from the first frame to the end of the track; None where the frames say how long each is shown.
+
+    In MP4 and MOV they say how long each is decoded, which is another thing where frames are not decoded in order; a fragmented
+    file's track has no length, and 0 says so.
+    """
+    if "mp4" not in container.format.name:
+        return None
+    return (stream.duration or 0) * (stream.time_base or Fraction(0))
 
 
 def _promised(container: InputContainer, stream: av.VideoStream, origin: Fraction) -> float | None:

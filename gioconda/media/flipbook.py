@@ -61,6 +61,7 @@ class Flipbook:
         """
         self.path = path
         self.skipped = 0
+        self.tail: Fraction | None = None
         self.has_audio = False
         self.clock = MILLISECOND
         try:
@@ -99,6 +100,7 @@ class Flipbook:
             for index, ticks in enumerate(self.starts[:-1]):
                 if end is not None and ticks * MILLISECOND >= end:
                     return
+                self.tail = (self.starts[index + 1] - ticks) * MILLISECOND
                 try:
                     picture.seek(index)
                     picture.load()

@@ -75,6 +75,11 @@ class VideoReader:
         """Frames of the latest iteration, so far, that could not be decoded."""
         return self._source.skipped
 
+    @property
+    def tail(self) -> Fraction | None:
+        """Seconds for which the last frame of the selection is shown, once an iteration went to its end; None if unknown."""
+        return self._source.tail
+
     def __iter__(self) -> Iterator[Frame]:
         """The frames of the selection, from its first one anew.
 

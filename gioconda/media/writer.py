@@ -62,6 +62,7 @@ class VideoWriter:
         crf: int = 18,
         tags: Mapping[str, str] | None = None,
         sound: Sound | None = None,
+        tail: Fraction | None = None,
     ) -> None:
         """Open the part file.
 
@@ -73,6 +74,7 @@ class VideoWriter:
             crf: x264 constant rate factor, 0 … 51.
             tags: MP4 tags, keys of `TAGS`.
             sound: what to carry over beside the picture.
+            tail: seconds for which the last frame is shown; None takes as long as a frame at `rate`.
 
         Raises:
             OutputError: the folder is missing or cannot be written, or the output is a folder.
@@ -90,6 +92,9 @@ class VideoWriter:
         self.part = self.path.with_name(self.path.name + ".part")
         self.size, self.rate, self.clock = size, rate, clock
         self.frames = 0
+        self._tail = tail or 1 / rate
+        self._early: int | None = None
+        """Ticks by which packets are decoded before they are shown."""
         self._tags = dict(tags or {})
         self._held: tuple[av.VideoFrame, int] | None = None
         self._track: Track | None = None
@@ -218,7 +223,10 @@ class VideoWriter:
         frame.time_base = self.clock
         frame.pts = ticks + self._lead
         frame.duration = next_ticks - ticks
-        output.mux(self._stream.encode(frame))
+        packets = self._stream.encode(frame)
+        if packets and self._early is None and packets[0].dts is not None:
+            self._early = (packets[0].pts or 0) - packets[0].dts
+        output.mux(packets)
         if self._track:
             self._track.feed((next_ticks + self._lead) * self.clock)
 
@@ -227,17 +235,30 @@ class VideoWriter:
         if self._held is None or output is None:
             raise OutputError(f"No frame was written to {self.path.name}.", "At least one is needed.", "Choose a longer clip.")
         last = self._held[1]
-        step = max(1, round(1 / self.rate / self.clock))
+        step = max(1, round(self._tail / self.clock))
         self._release(last + step)
-        output.mux(self._stream.encode(None))
+        packets = self._stream.encode(None)
+        self._end_at(packets, last + self._lead, step)
+        output.mux(packets)
         if self._track:
             # Sound may go on for a frame: its packets do not end where pictures do, and half of one cannot be copied.
-            self._track.feed((last + 2 * step + self._lead) * self.clock)
+            self._track.feed((last + step + self._lead) * self.clock + min(self._tail, 1 / self.rate))
             self._track.close()
         output.close()
         _check_complete(self.part)
         self.part.replace(self.path)
         self._closed = True
+
+    def _end_at(self, packets: list[av.Packet[av.VideoStream]], last: int, step: int) -> None:
+        """Let the picture end `step` ticks after its last frame, shown at `last`; FFmpeg adds a frame at the average rate.
+
+        An MP4 counts lengths in decoding order: what the last packet there lasts makes the track as long as its pictures.
+        """
+        for packet in packets:
+            if packet.pts is not None:
+                packet.duration = step if packet.pts == last else min(step, last - packet.pts)
+        if packets and packets[-1].dts is not None and self._early is not None:
+            packets[-1].duration = max(1, last + step - self._early - packets[-1].dts)
 
     def _guarded(self, work: Callable[..., None], *args: int) -> None:
         import av
