@@ -48,7 +48,8 @@ class Job:
     face: int | None = None
     """Which face of the first portrait when there are several: 1 is the largest, 2 the next; None means the largest."""
     neutral: float | None = None
-    """Seconds into the driving clip at which the driver's face rests; None chooses the frame nearest to the portrait."""
+    """Seconds into the driving clip or motion file at which the driver's face rests; None chooses the frame nearest to the
+    portrait, or leaves a motion file's own."""
     max_side: int = 1280
     """Pixels; larger portraits are made smaller so that the video's longer side is at most this."""
     fps: Fraction | None = None

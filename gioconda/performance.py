@@ -136,7 +136,7 @@ def driven(job: Job, path: Path, face: Face | None, folder: Path) -> Generator[S
 
 
 def _given(job: Job, motion: Motion, name: str, kind: str) -> Performance:
-    """A performance that was not tracked now: cut to start and end."""
+    """A performance that was not tracked now: its neutral frame as asked for, cut to start and end."""
     end = np.inf if job.end is None else job.end
     keep = np.flatnonzero((motion.times >= job.start - 1e-9) & (motion.times < end))
     if not len(keep):
@@ -146,6 +146,8 @@ def _given(job: Job, motion: Motion, name: str, kind: str) -> Performance:
             "At least one frame is needed.",
             "Choose an earlier --start or a later --end.",
         )
+    if job.neutral is not None:
+        motion = replace(motion, neutral=int(np.argmin(np.abs(motion.times - job.neutral))))
     neutral = motion.cue(motion.neutral)
     a, b = int(keep[0]), int(keep[-1]) + 1
     if (a, b) != (0, len(motion)):
@@ -162,7 +164,10 @@ def _given(job: Job, motion: Motion, name: str, kind: str) -> Performance:
             nearest,
         )
     report = {"kind": kind, "name": name, "frames": len(motion), "rate": str(motion.rate)}
-    return Performance(motion, neutral, report=report)
+    notes: tuple[str, ...] = ()
+    if job.mouth == "driving":
+        notes = (f"The {kind} {name} holds no pictures, so the inside of the mouth is the portrait's own or the model's.",)
+    return Performance(motion, neutral, report=report, notes=notes)
 
 
 def _at_rate(performance: Performance, rate: Fraction) -> Performance:
