@@ -108,7 +108,9 @@ OPTIONS: Mapping[str, Option] = {
         "whence the inside of an opened mouth comes; auto takes the driver's where the portrait's is closed",
         choices=get_args(Mouth),
     ),
-    "neutral": Option(_MOVES, "when the driver's face rests, in the clip (default: found by itself)", number, "SECONDS"),
+    "neutral": Option(
+        _MOVES, "when the driver's face rests, in the clip or motion file (default: found by itself)", number, "SECONDS"
+    ),
     "face": Option(_PART, "which face of the first portrait: 1 is the largest (default), 2 the next", whole, "N"),
     "start": Option(_PART, "seconds of the driving clip to skip", number, "SECONDS"),
     "end": Option(_PART, "second of the driving clip to stop at (default: its end)", number, "SECONDS"),

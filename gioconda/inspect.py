@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from gioconda.errors import DrivingError, InputError
 from gioconda.job import Job
+from gioconda.performance import TRACKED_SIDE
 
 if TYPE_CHECKING:
     from gioconda.media import VideoReader
@@ -22,9 +23,6 @@ LOOKS = (0.0, 0.5, 1.0, 2.0, 4.0)
 
 FURTHER = 5
 """Looks spread evenly over the rest of a clip when those found nothing."""
-
-LOOKED_AT = 960
-"""Pixels: larger clips are looked at in this size, the one they are tracked in."""
 
 SMALL = 96
 """Pixels from ear to ear in a clip below which lids and lips are followed roughly: about 2 pixels apart."""
@@ -74,7 +72,7 @@ def inspect_clip(path: str | Path) -> Inspection:
 
     path = Path(path)
     try:
-        with VideoReader(path, max_side=LOOKED_AT) as reader:
+        with VideoReader(path, max_side=TRACKED_SIDE) as reader:
             facts = _facts(reader)
             seen, looked = _first_face(path, reader.seconds or 0.0)
     except InputError as error:
@@ -107,7 +105,7 @@ class _Seen:
     """Seconds into the clip."""
     faces: int
     across: float
-    """Width of the largest face in pixels of `LOOKED_AT`."""
+    """Width of the largest face in pixels of a frame in the size that it is tracked in."""
 
 
 def _first_face(path: Path, seconds: float) -> tuple[_Seen | None, int]:
@@ -120,7 +118,7 @@ def _first_face(path: Path, seconds: float) -> tuple[_Seen | None, int]:
     with Tracker() as tracker:
         for time in _moments(seconds):
             try:
-                with VideoReader(path, start=time, max_side=LOOKED_AT) as reader:
+                with VideoReader(path, start=time, max_side=TRACKED_SIDE) as reader:
                     frame = next(iter(reader))
             except DrivingError:
                 # A file may declare more than it holds; only the first look's complaint is about the clip itself.

@@ -29,7 +29,8 @@ LIMBUS = 1.12
 
 GAZE_LIMIT = 0.14
 """Farthest that an iris goes to any side, in distances between the outer eye corners: a little more than its own diameter (an
-iris is 11.7 mm wide, the corners stand 90 mm apart: Farkas, "Anthropometry of the Head and Face", 1994)."""
+iris is 11.7 mm wide: Google, "MediaPipe Iris", 2020; the corners stand 90 mm apart: Farkas, "Anthropometry of the Head and
+Face", 1994)."""
 
 LOOKING = (0.006, 0.02)
 """Movement of the iris, in the same unit, between which the portrait's own eye fades into the eye laid together anew."""

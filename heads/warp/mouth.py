@@ -36,7 +36,7 @@ IVORY = np.array([1.0, 0.96, 0.89], np.float32)
 GUM = np.array([0.72, 0.40, 0.40], np.float32)
 TONGUE = np.array([0.66, 0.34, 0.33], np.float32)
 CAVITY = np.array([0.15, 0.06, 0.06], np.float32)
-"""Colours as shares of the light: teeth (A1 of the VITA shade guide, the commonest natural shade), gums, tongue, throat."""
+"""Colours as shares of the light: teeth (about A1, a light natural shade of the VITA guide), gums, tongue, throat."""
 
 GAPS = np.array([0.0, 0.094, 0.166, 0.249, 0.327, 0.405], np.float32)
 """Where one tooth ends and the next begins, to either side of the middle, in distances between the outer eye corners: widths
