@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 import heads
 import weights
 from gioconda import __version__, motion
-from gioconda.ahead import ahead
 from gioconda.checks import check_job
 from gioconda.errors import OutputError
 from gioconda.job import Clip, Finished, Job
 from gioconda.marks import label
 from gioconda.performance import Performance, pictures, prepared, with_crop
+from heads.ahead import ahead
 from heads.base import Cue, Head, Portrait, Step
 
 if TYPE_CHECKING:
@@ -173,8 +173,8 @@ def _written(
             reel = Reel(first, driver)
             side = writer_to(reel_path(Path(job.output)), reel.size)
         # Reading the driver's pictures, painting and encoding go on at the same time.
-        cues = stack.enter_context(closing(ahead(_cues(job, performance, _wants_driver(job, portraits)))))  # type: ignore[type-var]
-        frames = stack.enter_context(closing(ahead(head.animate(identity, performance.neutral, cues))))  # type: ignore[type-var]
+        cues = stack.enter_context(closing(ahead(_cues(job, performance, _wants_driver(job, portraits)))))
+        frames = stack.enter_context(closing(ahead(head.animate(identity, performance.neutral, cues))))
         mark = label.Label(first) if job.label else None
         yield Step(RENDERING, 0, total)
         for done, (frame, moment) in enumerate(zip(frames, timing.times, strict=True), 1):

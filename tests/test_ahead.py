@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from gioconda.ahead import ahead
+from heads.ahead import ahead
 
 
 def threads() -> list[threading.Thread]:
@@ -42,7 +42,7 @@ def test_nothing_is_done_before_the_first_item_is_asked_for() -> None:
     items = ahead(iter(source))
     assert source.made == 0 and threads() == []
     assert next(items) == 0
-    items.close()  # type: ignore[attr-defined]
+    items.close()
 
 
 def test_closing_early_closes_the_source_and_joins_the_thread() -> None:
@@ -50,7 +50,7 @@ def test_closing_early_closes_the_source_and_joins_the_thread() -> None:
     items = ahead(iter(source), depth=2)
     for wanted in range(3):
         assert next(items) == wanted
-    items.close()  # type: ignore[attr-defined]
+    items.close()
     assert source.closed.is_set() and threads() == []
     assert source.made <= 3 + 2 + 1, "no more than the queue holds was made ahead"
 
@@ -68,10 +68,34 @@ def test_an_error_of_the_consumer_ends_the_thread() -> None:
     source = Source(10_000)
 
     def consume() -> None:
-        with closing(ahead(iter(source))) as items:  # type: ignore[type-var]
+        with closing(ahead(iter(source))) as items:
             for _ in items:
                 raise KeyError
 
     with pytest.raises(KeyError):
         consume()
     assert source.closed.is_set() and threads() == []
+
+
+class Stubborn:
+    """One item, and a close that fails."""
+
+    def __init__(self) -> None:
+        self.items = iter([1])
+
+    def __iter__(self) -> Iterator[int]:
+        return self
+
+    def __next__(self) -> int:
+        return next(self.items)
+
+    def close(self) -> None:
+        raise OSError("cannot be closed")
+
+
+def test_an_error_while_closing_the_source_does_not_leave_the_consumer_waiting() -> None:
+    items = ahead(Stubborn())
+    assert next(items) == 1
+    with pytest.raises(OSError, match="cannot be closed"):
+        next(items)
+    assert threads() == []

@@ -5,15 +5,21 @@ No network invents texels: the portrait's own are moved, so a mole stays a mole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
+from heads.ahead import ahead
 from heads.base import Channel, Cue, Floats, HeadError, Identity, Image, Portrait
 from heads.warp import eyes, layers, layout, mouth, raster
-from heads.warp.transfer import Transfer
+from heads.warp.transfer import Placed, Transfer
+
+THREADED = 3
+"""Cues of look-ahead from which two threads share the work: one is composed, one waits, one is being worked out."""
 
 
 class Warp:
@@ -59,7 +65,7 @@ class Warp:
         return Identity(self.name, tuple(portraits), state)
 
     def animate(self, identity: Identity, neutral: Cue, cues: Iterator[Cue], *, lookahead: int = 8) -> Iterator[Image]:
-        """One frame per cue; see `heads.base.Head.animate`. Works cue by cue, so `lookahead` changes nothing."""
+        """One frame per cue; see `heads.base.Head.animate`. The look-ahead changes the speed, not the pixels."""
         if identity.head != self.name:
             raise HeadError(
                 f"The identity was made by the head {identity.head!r}. The warp head needs one of its own. "
@@ -71,31 +77,42 @@ class Warp:
             )
         if lookahead < 0:
             raise HeadError(f"lookahead is {lookahead}. It counts cues. Give 0 or more.")
-        return self._frames(identity, neutral, cues)
+        return self._frames(identity, neutral, cues, lookahead)
 
-    def _frames(self, identity: Identity, neutral: Cue, cues: Iterator[Cue]) -> Iterator[Image]:
+    def _frames(self, identity: Identity, neutral: Cue, cues: Iterator[Cue], lookahead: int) -> Iterator[Image]:
         portrait = identity.portraits[0]
         image = portrait.image
         parts = layers.Layers(
             identity.state["person"].astype(np.uint8), identity.state["behind"].astype(np.uint8), identity.state["matte"]
         )
-        mesh = layout.build(portrait.face.points, portrait.matte)
-        transfer = Transfer(portrait.face.points, portrait.align, neutral)
         stage = layers.Stage(image, parts)
-        canvas = raster.Canvas(_box(mesh.rest, image), stage.concerned, layers.STILL)
         gaze = eyes.Eyes(image, portrait.face.points)
         inside = mouth.Mouth(self._teeth, identity.portraits, neutral)
-        held = neutral
-        for cue in cues:
-            held = cue if cue.found else held
-            placed, frame = transfer(held), image.copy()
-            maps = canvas.maps(mesh.moved(placed), mesh.source, mesh.triangles, placed.points)
-            x, y, w, h = maps.window
-            patch = stage.compose(maps)
-            gaze.paint(patch, np.maximum(-maps.kind, 0), placed, (x, y))
-            inside.fill(patch, np.maximum(maps.kind, 0), placed, held, (x, y))
-            frame[y : y + h, x : x + w] = patch
-            yield frame
+        moves = _moves(portrait, neutral, cues, stage.concerned)
+        # Where the face goes is worked out in a thread of its own, while the frame before is composed.
+        with closing(ahead(moves, depth=1) if lookahead >= THREADED else moves) as ready:
+            for cue, placed, maps in ready:
+                frame = image.copy()
+                x, y, w, h = maps.window
+                patch = stage.compose(maps)
+                gaze.paint(patch, np.maximum(-maps.kind, 0), placed, (x, y))
+                inside.fill(patch, np.maximum(maps.kind, 0), placed, cue, (x, y))
+                frame[y : y + h, x : x + w] = patch
+                yield frame
+
+
+def _moves(
+    portrait: Portrait, neutral: Cue, cues: Iterator[Cue], concerned: NDArray[np.bool_]
+) -> Generator[tuple[Cue, Placed, raster.Maps]]:
+    """For each cue: the cue that counts (the last one found), where the face goes, and where each pixel comes from."""
+    mesh = layout.build(portrait.face.points, portrait.matte)
+    transfer = Transfer(portrait.face.points, portrait.align, neutral)
+    canvas = raster.Canvas(_box(mesh.rest, portrait.image), concerned, layers.STILL)
+    held = neutral
+    for cue in cues:
+        held = cue if cue.found else held
+        placed = transfer(held)
+        yield held, placed, canvas.maps(mesh.moved(placed), mesh.source, mesh.triangles, placed.points)
 
 
 def _box(vertices: Floats, image: Image) -> raster.Box:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -17,7 +17,7 @@ def _nothing() -> None:
     """What closing an iterator that is no generator does."""
 
 
-def ahead(source: Iterator[T], depth: int = 3) -> Iterator[T]:
+def ahead(source: Iterator[T], depth: int = 3) -> Generator[T]:
     """Walk `source` in a thread, at most `depth` items ahead of the consumer.
 
     Items come in order. What the source raises is raised here. When this generator is closed, or its consumer raises, the
@@ -38,13 +38,14 @@ def ahead(source: Iterator[T], depth: int = 3) -> Iterator[T]:
     def work() -> None:
         failure: BaseException | None = None
         try:
-            for item in source:
-                if not put((item, None, False)):
-                    break
+            try:
+                for item in source:
+                    if not put((item, None, False)):
+                        break
+            finally:
+                getattr(source, "close", _nothing)()
         except BaseException as error:  # noqa: BLE001 - handed over to the consumer, whatever it is
             failure = error
-        finally:
-            getattr(source, "close", _nothing)()
         put((None, failure, True))
 
     # No daemon: one that still paints while Python shuts down takes the process down with it (SIGABRT from C++).
