@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from itertools import combinations
 from pathlib import Path
@@ -126,7 +127,8 @@ def check_place(place: Path, *, overwrite: bool) -> None:
     Raises:
         OutputError: it exists and may not be replaced, its folder does not exist or cannot be written.
     """
-    folder = place.parent
+    # A link is followed: what it points to is what is written.
+    folder = Path(os.path.realpath(place)).parent if place.is_symlink() else place.parent
     if place.is_dir():
         raise OutputError(f"{place} is a folder.", "A file's name is needed.", f"Write {place / 'result.mp4'}, for instance.")
     if place.exists() and not overwrite:

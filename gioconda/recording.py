@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import tempfile
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
@@ -80,10 +82,11 @@ def _write(motion: Motion, output: Path) -> None:
     """
     from safetensors import SafetensorError
 
-    part = output.with_name(output.name + ".part")
+    place = Path(os.path.realpath(output))
+    part = place.with_name(f"{place.name}.{secrets.token_hex(3)}.part")
     try:
         motions.save(motion, part)
-        part.replace(output)
+        part.replace(place)
     except (OSError, SafetensorError) as error:
         raise OutputError(
             f"{output.name} could not be written to {output.absolute().parent} ({error}).",

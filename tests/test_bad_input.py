@@ -67,6 +67,7 @@ PICTURES: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
     "dwarf.png": (lambda path: save(path, face(side=SIDE)[:40, :40]), ("only 40 × 40 pixels", "At least 64", "larger picture")),
     "broken.png": (lambda path: path.write_bytes(png(100, 100)), ("broken.png", "breaks off", "complete picture", "again")),
     "missing.png": (lambda path: None, ("There is no file missing.png", "A picture is needed", "Check the name")),
+    "pipe.png": (os.mkfifo, ("pipe.png is a pipe", "more than once", "Save it")),
     "folder.png": (Path.mkdir, ("folder.png is a folder", "A picture is needed", "Name one file")),
 }
 
@@ -111,6 +112,7 @@ CLIPS: dict[str, tuple[Callable[[Path], object], tuple[str, ...]]] = {
     "song.m4a": (without_video, ("song.m4a holds only sound", "is needed", "another file")),
     "birds.mp4": (nobody_there, ("No face was found", "8 frames", "needs one face", "Choose another clip")),
     "missing.mp4": (lambda path: None, ("There is no file missing.mp4", "is needed", "Check the name")),
+    "pipe.mp4": (os.mkfifo, ("pipe.mp4 is a pipe", "more than once", "Save it")),
     "folder.mp4": (Path.mkdir, ("folder.mp4 is a folder", "is needed", "Name one file")),
 }
 

@@ -76,40 +76,6 @@ def test_variable_rate_survives(tmp_path: Path, suffix: str) -> None:
     assert max(abs((a - own[0]) - b) for a, b in zip(own, found, strict=True)) < Fraction(1, 1000)
 
 
-def test_a_clip_of_uneven_steps_ends_when_the_driver_does(tmp_path: Path) -> None:
-    """The last frame lasts 1/25 s and not as long as the average one, which here is more than a second; so does the sound."""
-    stamps = [0, 1, 2, 3, 200, 201, 202]
-    source = make_clip(tmp_path / "in.mp4", stamps, rate=Fraction(25), sound="aac", sound_seconds=10)
-    reader = VideoReader(source)
-    frames = list(reader)
-    assert reader.tail == Fraction(1, 25)
-    settings: Any = {"size": reader.size, "rate": reader.rate, "clock": reader.clock, "tail": reader.tail}
-    with VideoWriter(tmp_path / "out.mp4", sound=Sound.of(source), **settings) as writer:
-        for frame in frames:
-            writer.write(frame.image, frame.ticks)
-    assert times(tmp_path / "out.mp4") == [Fraction(stamp, 25) for stamp in stamps]
-    assert stream_of(tmp_path / "out.mp4")[2] == Fraction(203, 25)
-    assert stream_of(tmp_path / "out.mp4")[0] == stream_of(source)[0]
-    assert abs(stream_of(tmp_path / "out.mp4", "audio")[2] - Fraction(203, 25)) <= Fraction(1, 25)
-    cut = VideoReader(source, end=1.0)
-    assert len(list(cut)) == 4 and cut.tail == Fraction(22, 25), "shown until the part ends"
-
-
-def test_a_last_picture_that_is_held_is_held(tmp_path: Path) -> None:
-    from PIL import Image
-
-    first, *more = [Image.fromarray(picture(i)) for i in range(4)]
-    first.save(tmp_path / "in.gif", save_all=True, append_images=more, duration=[50, 100, 40, 900])
-    reader = VideoReader(tmp_path / "in.gif")
-    frames = list(reader)
-    settings: Any = {"size": reader.size, "rate": reader.rate, "clock": reader.clock, "tail": reader.tail}
-    with VideoWriter(tmp_path / "out.mp4", **settings) as writer:
-        for frame in frames:
-            writer.write(frame.image, frame.ticks)
-    assert times(tmp_path / "out.mp4") == [0, Fraction(5, 100), Fraction(15, 100), Fraction(19, 100)]
-    assert stream_of(tmp_path / "out.mp4")[2] == Fraction(109, 100)
-
-
 def test_what_players_need(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "in.mp4", 20, sound="aac")
     carry(source, tmp_path / "out.mp4")

@@ -106,6 +106,8 @@ def check_file(path: str | Path, wanted: str, error: type[InputError]) -> Path:
     path = Path(path)
     needed = f"{wanted} is needed."
     try:
+        if path.is_fifo():  # opening it would wait for a writer, and it cannot be read twice
+            raise error(f"{path} is a pipe.", f"{needed} It is read more than once.", "Save it to a file first.")
         with path.open("rb") as file:
             first = file.read(1)
     except FileNotFoundError as cause:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import struct
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -46,7 +47,7 @@ TAGS = ("title", "artist", "album", "comment", "description", "synopsis", "copyr
 
 
 class VideoWriter:
-    """Writes an MP4 into `OUTPUT.part` beside the output and renames it when it is complete.
+    """Writes an MP4 into a `.part` file beside the output and renames it when it is complete.
 
     Leaving the context by an exception deletes the part; nothing half-written is ever at the output's path. Memory does not
     grow with the length.
@@ -89,7 +90,10 @@ class VideoWriter:
         if unknown := set(tags or ()) - set(TAGS):
             raise ValueError(f"no MP4 tag is called {', '.join(sorted(unknown))}; there are {', '.join(TAGS)}")
         self.path = Path(path)
-        self.part = self.path.with_name(self.path.name + ".part")
+        # A link stays a link: what it points to is replaced.
+        self._place = Path(os.path.realpath(self.path))
+        # Two runs may have one output: the later one wins, and neither writes into the other's part.
+        self.part = self._place.with_name(f"{self._place.name}.{secrets.token_hex(3)}.part")
         self.size, self.rate, self.clock = size, rate, clock
         self.frames = 0
         self._tail = tail or 1 / rate
@@ -175,7 +179,7 @@ class VideoWriter:
             self.abandon()
 
     def _check_place(self) -> None:
-        folder = self.path.absolute().parent
+        folder = self._place.parent
         if self.path.is_dir():
             raise OutputError(f"{self.path} is a folder.", "The name of an MP4 file is needed.", "Add a file name to it.")
         if not folder.is_dir():
@@ -190,7 +194,7 @@ class VideoWriter:
         # Python opens the file first, because its errors say what is wrong with the place.
         self.part.open("wb").close()
         self._reformatter = VideoReformatter()
-        output = av.open(f"file:{self.part.absolute()}", "w", format="mp4", container_options=MP4)
+        output = av.open(f"file:{self.part}", "w", format="mp4", container_options=MP4)
         self._output = output
         tool = self._tags.pop("encoder", None)
         if tool:
@@ -246,7 +250,7 @@ class VideoWriter:
             self._track.close()
         output.close()
         _check_complete(self.part)
-        self.part.replace(self.path)
+        self.part.replace(self._place)
         self._closed = True
 
     def _end_at(self, packets: list[av.Packet[av.VideoStream]], last: int, step: int) -> None:
@@ -274,7 +278,7 @@ class VideoWriter:
 
     def _explained(self, error: Exception) -> OutputError:
         """What a failed write means to the user."""
-        name, folder = self.path.name, self.path.absolute().parent
+        name, folder = self.path.name, self._place.parent
         number = getattr(error, "errno", None)
         if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return OutputError(
