@@ -122,7 +122,9 @@ def _nearest(found: NDArray[np.bool_], expression: Floats, pose: Floats, rest: F
     """Index of the found frame nearest to `rest` in pose and blendshapes."""
     aim_shapes = np.zeros(SHAPES, np.float32) if rest is None else rest.expression
     aim_pose = np.eye(3, dtype=np.float32) if rest is None else rest.pose
-    turn = np.linalg.norm(rigid.to_vector(pose @ aim_pose.T), axis=-1) / POSE_UNIT
+    # From the trace: unlike a rotation vector it also tells a head that stands upside down.
+    cosine = (np.trace(pose @ aim_pose.T, axis1=-2, axis2=-1) - 1) / 2
+    turn = np.arccos(np.clip(cosine, -1, 1)) / POSE_UNIT
     weight = np.ones(SHAPES, np.float32)
     weight[0] = 0  # the rest weight says nothing that the others do not
     for name, count in TELLING.items():

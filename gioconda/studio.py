@@ -26,7 +26,7 @@ from gioconda.job import Clip, Finished, Job
 from gioconda.marks import label
 from gioconda.performance import Performance, pictures, prepared, with_crop
 from heads.ahead import ahead
-from heads.base import Cue, Head, Portrait, Step
+from heads.base import Cue, Head, HeadError, Portrait, Step
 
 if TYPE_CHECKING:
     from gioconda.faces import Found
@@ -46,7 +46,7 @@ def animate(job: Job) -> Iterator[Step | Finished]:
     leaves nothing behind; an output appears at its path only when it is whole.
 
     Raises:
-        SettingError, OutputError: at the call.
+        SettingError, OutputError, DrivingError (unknown gesture), HeadError (unknown head): at the call.
         PortraitError, DrivingError, OutputError, weights.WeightsError, heads.base.HeadError: while iterating.
     """
     check_job(job)
@@ -69,7 +69,12 @@ def _run(job: Job) -> Generator[Step | Finished, None, None]:
         performance = yield from prepared(job, found[0].portrait.face, model, Path(folder))
         lap("reading")
         kind = heads.kind(job.head)
-        head = heads.load(job.head, {name: weights.path(name) for name in getattr(kind, "needs", ())})
+        head = heads.load(job.head, {name: weights.path(name) for name in kind.needs})
+        if "crops" in head.drives and performance.clip is None:
+            raise HeadError(
+                f"The {job.head} head follows pictures of the driver's face, and a {performance.report['kind']} has none. "
+                "It needs a driving clip. Give --driving CLIP, or choose --head warp."
+            )
         written = yield from _written(job, head, [f.portrait for f in found], performance)
         lap("painting")
         report = _report(job, found, performance, seconds)
@@ -173,7 +178,8 @@ def _written(
             reel = Reel(first, driver)
             side = writer_to(reel_path(Path(job.output)), reel.size)
         # Reading the driver's pictures, painting and encoding go on at the same time.
-        cues = stack.enter_context(closing(ahead(_cues(job, performance, _wants_driver(job, portraits)))))
+        crops = "crops" in head.drives or _wants_driver(job, portraits)
+        cues = stack.enter_context(closing(ahead(_cues(job, performance, crops))))
         frames = stack.enter_context(closing(ahead(head.animate(identity, performance.neutral, cues))))
         mark = label.Label(first) if job.label else None
         yield Step(RENDERING, 0, total)

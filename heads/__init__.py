@@ -28,10 +28,10 @@ def load(name: str, files: Mapping[str, Path], device: str = "cpu") -> Head:
     Raises:
         HeadError: there is no head of that name, or it cannot run on the device.
     """
-    return cast(Head, kind(name).from_files(files, device))  # type: ignore[attr-defined]
+    return kind(name).from_files(files, device)
 
 
-def kind(name: str) -> type:
+def kind(name: str) -> type[Head]:
     """The class of a head, imported but not built; its `needs` names the weight files (`weights.path`).
 
     Raises:
@@ -40,4 +40,4 @@ def kind(name: str) -> type:
     if name not in REGISTRY:
         raise HeadError(f"There is no head named {name!r}. The heads are: {', '.join(sorted(REGISTRY))}. Choose one of them.")
     module, _, cls = REGISTRY[name].partition(":")
-    return cast(type, getattr(import_module(module), cls))
+    return cast(type[Head], getattr(import_module(module), cls))

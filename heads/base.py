@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import ClassVar, Literal, Protocol, TypeAlias, overload
+from pathlib import Path
+from typing import ClassVar, Literal, Protocol, Self, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -176,10 +177,27 @@ class Head(Protocol):
 
     name: ClassVar[str]
     """Key in `heads.REGISTRY`."""
+    needs: ClassVar[tuple[str, ...]]
+    """Names of its files in `weights/catalogue.toml`; empty when it has none."""
     shots: range
     """How many portraits `enroll` takes: `range(1, 2)` for one, `range(1, 33)` for up to 32."""
     drives: frozenset[Channel]
-    """The channels it follows; a performance must carry all of them."""
+    """The channels it follows. Every performance carries points and expression; one without pictures is refused by a head that
+    drives on "crops"."""
+
+    @classmethod
+    def from_files(cls, paths: Mapping[str, Path], device: str = "cpu") -> Self:
+        """Build the head from its weight files: name of each needed file to its path; device "cpu", "cuda" or "mps".
+
+        Raises:
+            HeadError: the head does not run on the device, or a file does not hold what it should.
+        """
+        ...
+
+    @classmethod
+    def tiny(cls, seed: int = 0) -> Self:
+        """The real class, small, with random weights, for tests."""
+        ...
 
     def enroll(self, portraits: Sequence[Portrait]) -> Identity:
         """Read the person once. Pure: the same portraits give the same identity, and nothing is kept in the head.

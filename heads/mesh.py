@@ -71,6 +71,15 @@ STABLE = (
 )
 """33 landmarks that expressions move little (forehead, nose, eye corners, temples): the head's rigid motion is read here."""
 
+LID_PAIRS = (
+    (246, 7), (161, 163), (160, 144), (159, 145), (158, 153), (157, 154), (173, 155),
+    (466, 249), (388, 390), (387, 373), (386, 374), (385, 380), (384, 381), (398, 382),
+)  # fmt: skip
+"""Landmarks of the upper and the lower lid that meet in a blink: seven of the right eye, then seven of the left."""
+
+LIP_PAIRS = ((191, 95), (80, 88), (81, 178), (82, 87), (13, 14), (312, 317), (311, 402), (310, 318), (415, 324))
+"""Landmarks of the upper and the lower lip's inner edge that meet when the mouth closes, from right to left."""
+
 _TRIANGLES = """
 127,34,139 11,0,37 232,231,120 72,37,39 128,121,47 232,121,128 104,69,67 175,171,148 118,50,101 73,39,40 9,151,108
 48,115,131 194,204,211 74,40,185 80,42,183 40,92,186 230,229,118 202,212,214 83,18,17 76,61,146 160,29,30 56,157,173

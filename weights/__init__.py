@@ -63,7 +63,13 @@ def catalogue(home: Path = HOME) -> Mapping[str, Entry]:
     Raises:
         WeightsError: an entry lacks a field or has a wrong one.
     """
-    listed = tomllib.loads((home / "catalogue.toml").read_text(encoding="utf-8"))
+    try:
+        listed = tomllib.loads((home / "catalogue.toml").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            f"The catalogue of weights in {home} cannot be read ({error}). A complete installation is needed. "
+            "Install Gioconda again."
+        ) from error
     return {name: _entry(name, fields) for name, fields in listed.items()}
 
 

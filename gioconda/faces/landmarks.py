@@ -117,7 +117,8 @@ class Lane(_Landmarker):
 def quiet() -> Iterator[None]:
     """Keep MediaPipe's start-up lines from the standard error; whatever else was written there meanwhile follows after."""
     with _STDERR, tempfile.TemporaryFile() as aside:
-        sys.stderr.flush()
+        if sys.stderr is not None:  # as under pythonw
+            sys.stderr.flush()
         kept = os.dup(2)
         os.dup2(aside.fileno(), 2)
         try:

@@ -14,22 +14,15 @@ import numpy as np
 from heads import mesh, paste, rigid
 from heads.base import Cue, Floats
 
-LID_PAIRS = (
-    *zip((246, 161, 160, 159, 158, 157, 173), (7, 163, 144, 145, 153, 154, 155), strict=True),
-    *zip((466, 388, 387, 386, 385, 384, 398), (249, 390, 373, 374, 380, 381, 382), strict=True),
-)
-"""Landmarks of the upper and the lower lid that meet in a blink (`heads.mesh.RIGHT_EYE`, `LEFT_EYE`)."""
-
-LIP_PAIRS = tuple(zip((191, 80, 81, 82, 13, 312, 311, 310, 415), (95, 88, 178, 87, 14, 317, 402, 318, 324), strict=True))
-"""Landmarks of the upper and the lower lip's inner edge that meet when the mouth closes (`heads.mesh.LIPS_INNER`)."""
-
 LID_REST = 0.12
 """Share of the neutral lid gap that MediaPipe's landmarks keep when an eye is fully closed (seen in six clips)."""
 
-LOWER_LID = 0.25
-"""Share of a blink that the lower lid does; the upper one does the rest (Guitton, Simard, Codère, "Upper eyelid movements
-measured with a search coil during blinks and vertical saccades", Invest. Ophthalmol. Vis. Sci. 32, 1991)."""
+SHUT = 0.01
+"""Gap of two lids, in distances between the outer eye corners, below which an eye is shut: 1 mm."""
 
+LOWER_LID = 0.12
+"""Share of a blink that the lower lid does; the upper one does the rest (MediaPipe's landmarks in the blinks of real clips:
+0.01 against 0.11 distances between the outer eye corners)."""
 
 TURN = (0.45, 0.75)
 """Radians (26 and 43 degrees) of turning against the portrait from which less is done, and which is never passed: beyond it
@@ -67,8 +60,8 @@ class Transfer:
         self._neutral = neutral.points.astype(np.float64)
         # How the portrait's head stands against the driver's: offsets and turns are carried over in the head's own axes.
         self._between = rigid.fit_face(self._neutral, self._rest)
-        self._lids = _Gaps(LID_PAIRS, self._neutral, self._rest)
-        self._lips = _Gaps(LIP_PAIRS, self._neutral, self._rest)
+        self._lids = _Gaps(mesh.LID_PAIRS, self._neutral, self._rest)
+        self._lips = _Gaps(mesh.LIP_PAIRS, self._neutral, self._rest)
         self._width = mesh.eye_distance(self._rest)
         self._centre = self._rest[list(mesh.STABLE)].mean(0)
         self._centre_neutral = self._neutral[list(mesh.STABLE)].mean(0)
@@ -117,7 +110,7 @@ class _Gaps:
     def __init__(self, pairs: tuple[tuple[int, int], ...], neutral: rigid.Array, rest: rigid.Array) -> None:
         self._upper, self._lower = (np.array(side) for side in zip(*pairs, strict=True))
         self._neutral, self._rest = self._signed(neutral), self._signed(rest)
-        self._floor = 1e-4 * mesh.eye_distance(rest)
+        self._floor = SHUT * mesh.eye_distance(rest)
 
     def _signed(self, face: rigid.Array) -> rigid.Array:
         """(n,) distance from upper to lower landmark, down being positive."""
@@ -135,7 +128,9 @@ class _Gaps:
         if proportional:
             share = np.clip(now / np.maximum(self._neutral, self._floor), 0, 1)
             share = np.clip((share - LID_REST) / (1 - LID_REST), 0, 1)
-            wanted = np.where(now < self._neutral, self._rest * share, np.maximum(gap, least))
+            # An eye that is shut in the driver's neutral frame says nothing about how far it closes.
+            closing = (now < self._neutral) & (self._neutral > self._floor)
+            wanted = np.where(closing, self._rest * share, np.maximum(gap, least))
             lower = LOWER_LID
         else:
             wanted, lower = np.maximum(gap, least), 0.5
