@@ -111,11 +111,14 @@ def driven(job: Job, path: Path, face: Face | None, folder: Path) -> Generator[S
                 recorder.add(sighting.ticks, sighting.face if sighting.found else None)
                 done += 1
                 yield Step(READING, done, max(done, expected))
-        recorded = recorder.finish(face, strength=job.smooth, neutral=job.neutral)
+        # Seconds that people give and read are the clip's own, also where only a part of it is used.
+        wanted = None if job.neutral is None else job.neutral - clip.begins
+        recorded = recorder.finish(face, strength=job.smooth, neutral=wanted)
     motion = recorded.motion
+    lost = [[round(clip.begins + moment, 3) for moment in span] for span in recorded.lost]
     notes = []
-    if recorded.lost:
-        spans = ", ".join(f"{a:.2f} to {b:.2f} s" for a, b in recorded.lost)
+    if lost:
+        spans = ", ".join(f"{a:.2f} to {b:.2f} s" for a, b in lost)
         notes.append(f"No face was seen in {path.name} from {spans}; the last face was held there.")
     if clip.skipped:
         notes.append(f"{clip.skipped} damaged frames of {path.name} could not be decoded and were left out.")
@@ -126,8 +129,8 @@ def driven(job: Job, path: Path, face: Face | None, folder: Path) -> Generator[S
         "size": list(clip.size),
         "rate": str(clip.rate),
         "seconds": round(float(motion.times[-1]) + float(clip.tail or 1 / clip.rate), 3),
-        "neutral_seconds": round(float(motion.times[motion.neutral]), 3),
-        "lost_seconds": [list(span) for span in recorded.lost],
+        "neutral_seconds": round(clip.begins + float(motion.times[motion.neutral]), 3),
+        "lost_seconds": lost,
         "noise_percent_of_eye_distance": recorded.noise,
         "skipped_frames": clip.skipped,
     }

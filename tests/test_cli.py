@@ -90,16 +90,28 @@ def test_every_setting_has_an_option_and_no_default_of_its_own() -> None:
         assert re.search(rf"^ .*{flag}\b", listed, re.MULTILINE), flag
 
 
+def test_a_preview_is_a_small_endless_animation(shell: Shell, made: Path) -> None:
+    result = shell.run(
+        "animate", made / "person.png", "--gesture", "wink", "-o", "out.mp4", "--preview", "out.webp", "--end", "1"
+    )
+    assert result.code == 0, result
+    assert result.out.split() == ["out.mp4", "out.webp"]
+    with Pillow.open(shell.folder / "out.webp") as picture:
+        assert picture.n_frames > 5 and max(picture.size) <= 320  # type: ignore[attr-defined]
+    refused = shell.run("animate", made / "person.png", "--gesture", "wink", "-o", "o.mp4", "--preview", "o.png")
+    assert refused.code == 2 and "o.webp" in refused.err and not (shell.folder / "o.mp4").exists()
+
+
 def test_options_come_to_the_job() -> None:
     line = "animate a.png --driving c.mp4 -o o.mp4 --head h --motion-mode absolute --expression-strength 1.5 --pose-strength 0"
     line += " --smooth .5 --mouth driving --face 2 --neutral 1.25 --max-side 640 --fps 30000/1001 --start 1 --end 2.5"
-    line += " --no-audio --no-label --compare --crf 20 --report r.json --overwrite"
+    line += " --no-audio --no-label --compare --crf 20 --preview p.webp --report r.json --overwrite"
     chosen = vars(parser().parse_args(line.split()))
     job = Job(**{name: value for name, value in chosen.items() if name in {field.name for field in fields(Job)}})
     assert job == Job(
         portraits=["a.png"], driving="c.mp4", output="o.mp4", head="h", motion_mode="absolute", expression_strength=1.5,
         pose_strength=0.0, smooth=0.5, mouth="driving", face=2, neutral=1.25, max_side=640, fps=Fraction(30000, 1001),
-        start=1.0, end=2.5, audio=False, label=False, compare=True, crf=20, report="r.json", overwrite=True,
+        start=1.0, end=2.5, audio=False, label=False, compare=True, crf=20, preview="p.webp", report="r.json", overwrite=True,
     )  # fmt: skip
     assert OPTIONS["motion_mode"].choices == get_args(MotionMode)
     assert OPTIONS["mouth"].choices == get_args(Mouth)
@@ -201,6 +213,13 @@ def test_part_of_a_clip_at_another_rate_without_sound_or_label(shell: Shell, mad
     assert size == (128, 128)
     with av.open(shell.folder / "out.mp4") as container:
         assert not container.streams.audio
+
+
+def test_seconds_are_the_clips_own_also_where_only_a_part_is_used(shell: Shell, made: Path) -> None:
+    part = ("--start", 0.2, "--end", 0.6, "--neutral", 0.5, "--report", "report.json")
+    assert shell.run("animate", made / "person.png", "--driving", made / "clip.mp4", "-o", "out.mp4", *part).code == 0
+    driving = json.loads((shell.folder / "report.json").read_text(encoding="utf-8"))["driving"]
+    assert driving["neutral_seconds"] == pytest.approx(0.5, abs=0.51 / FILM)
 
 
 def test_a_reel_puts_everything_side_by_side(shell: Shell, made: Path) -> None:

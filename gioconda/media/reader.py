@@ -45,6 +45,7 @@ class VideoReader:
         count: expected number of frames of the selection, for a progress bar, or None.
         has_audio: whether the file holds sound.
         still: whether it is a single picture.
+        begins: seconds from the first frame of the file to the first kept one, once an iteration has begun.
     """
 
     def __init__(self, path: str | Path, *, start: float = 0.0, end: float | None = None, max_side: int | None = None) -> None:
@@ -68,6 +69,7 @@ class VideoReader:
         self.size, self.rate, self.clock = source.size, source.rate, source.clock
         self.has_audio, self.still = source.has_audio, source.still
         self.seconds, self.count = self._selection()
+        self.begins = 0.0
         self._open: weakref.WeakSet[Generator[Frame]] = weakref.WeakSet()
 
     @property
@@ -106,7 +108,8 @@ class VideoReader:
         source = self._source.frames(self._start, self._end)
         try:
             for ticks, image in source:
-                first = ticks if first is None else first
+                if first is None:
+                    first, self.begins = ticks, float(ticks * self.clock)
                 yield Frame(ticks - first, float((ticks - first) * self.clock), image)
         finally:
             source.close()
