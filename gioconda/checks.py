@@ -24,6 +24,10 @@ FASTEST = 240
 """Frames per second of the fastest result: more than any common screen shows."""
 
 
+PREVIEWS = (".gif", ".webp")
+"""How the name of a preview may end."""
+
+
 def check_job(job: Job) -> None:
     """Check everything about a job that needs no decoding.
 
@@ -105,12 +109,19 @@ def _check_output(job: Job) -> None:
             f"The output {output.name} does not end in .mp4.", "The result is an MP4.", f"Name it {output.stem}.mp4."
         )
     inputs = [*job.portraits, *(p for p in (job.driving, job.motion) if p is not None)]
-    places = [output, *([reel_path(output)] if job.compare else []), *([Path(job.report)] if job.report is not None else [])]
+    if job.preview is not None and Path(job.preview).suffix.lower() not in PREVIEWS:
+        raise OutputError(
+            f"The preview {Path(job.preview).name} does not end in {' or '.join(PREVIEWS)}.",
+            "A preview is a GIF or a WebP.",
+            f"Name it {Path(job.preview).stem}.webp.",
+        )
+    places = [output, *(Path(extra) for extra in (job.preview, job.report) if extra is not None)]
+    places += [reel_path(output)] if job.compare else []
     for first, second in combinations(places, 2):
         if first.absolute() == second.absolute():
             raise OutputError(
                 f"Two results would go to {first}.",
-                "Video, reel and report need a file each.",
+                "Video, reel, preview and report need a file each.",
                 "Choose another name for one of them.",
             )
     for place in places:

@@ -121,6 +121,7 @@ OPTIONS: Mapping[str, Option] = {
     "label": Option(_RESULT, 'draw the label "AI-animated portrait"', settings={"action": argparse.BooleanOptionalAction}),
     "compare": Option(_RESULT, "also write OUT-compare.mp4: portrait, driver and result", settings={"action": "store_true"}),
     "crf": Option(_RESULT, "x264 quality, 0 to 51; larger is a smaller file", whole, "N"),
+    "preview": Option(_RESULT, "also write a small silent animation", None, "FILE.gif|.webp"),
     "report": Option(_RESULT, "write what was found and decided as JSON", None, "FILE.json"),
     "overwrite": Option(_RESULT, "replace files that exist", settings={"action": "store_true"}),
 }
@@ -356,7 +357,7 @@ def _animate(chosen: argparse.Namespace, interrupt: Interrupt) -> int:
     clip = _walk(animate(job), Finished, interrupt).clip
     for note in clip.report["notes"]:
         _say(f"note: {note}", sys.stderr)
-    for path in (clip.path, clip.compare):
+    for path in (clip.path, clip.compare, clip.preview):
         if path is not None:
             _say(str(path), sys.stdout)
     return 0

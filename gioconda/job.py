@@ -64,6 +64,8 @@ class Job:
     """Draw the visible label "AI-animated portrait"."""
     compare: bool = False
     """Also write a side-by-side reel (portrait, driving clip, result) as OUTPUT-compare.mp4."""
+    preview: str | Path | None = None
+    """Where to write a small silent animation of the result, `.gif` or `.webp`; None writes none."""
     report: str | Path | None = None
     """Where to write the report of the run as JSON."""
     overwrite: bool = False
@@ -92,6 +94,8 @@ class Clip:
     """What was found and decided on the way; JSON types only."""
     compare: Path | None = None
     """The side-by-side reel, when one was asked for."""
+    preview: Path | None = None
+    """The small silent animation, when one was asked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

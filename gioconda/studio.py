@@ -258,4 +258,9 @@ def _clip(
         "seconds": round(length, 3),
         "marks": list(marks),
     }
-    return Clip(path, len(timing), timing.rate, size, length, digest, job.head, marks, report, reel)
+    small = None
+    if job.preview is not None:
+        from gioconda.media import preview
+
+        small = preview(path, job.preview)
+    return Clip(path, len(timing), timing.rate, size, length, digest, job.head, marks, report, reel, small)
