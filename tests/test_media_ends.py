@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +77,22 @@ def test_two_runs_with_one_output_do_not_mix(tmp_path: Path) -> None:
         assert len(times(tmp_path / "a.mp4")) == 20
     assert len(times(tmp_path / "a.mp4")) == 40
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_the_sound_of_joined_recordings_goes_on(tmp_path: Path) -> None:
+    """Each half of the stream begins at the same time: where the clock jumps back, picture and sound go on without a gap."""
+    half = make_clip(tmp_path / "half.ts", 40, rate=Fraction(25), sound="aac", sound_seconds=1.6).read_bytes()
+    source = tmp_path / "joined.ts"
+    source.write_bytes(half + half)
+    reader = VideoReader(source)
+    settings: Any = {"size": reader.size, "rate": reader.rate, "clock": reader.clock, "sound": Sound.of(source)}
+    with VideoWriter(tmp_path / "out.mp4", **settings) as writer:
+        for frame in reader:
+            writer.write(frame.image, frame.ticks)
+    shown = times(tmp_path / "out.mp4")
+    assert [time - shown[0] for time in shown] == [Fraction(i, 25) for i in range(80)]
+    with av.open(tmp_path / "out.mp4") as container:
+        stamps = [packet.pts for packet in container.demux(container.streams.audio[0]) if packet.pts is not None]
+    steps = {later - earlier for earlier, later in pairwise(stamps)}
+    assert max(steps) - min(steps) <= 2
+    assert abs(stream_of(tmp_path / "out.mp4", "audio")[1] - shown[-1] - Fraction(1, 25)) <= Fraction(1, 25)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gioconda.errors import DrivingError
-from gioconda.media.film import Film, open_container
+from gioconda.media.film import JUMP, Film, open_container
 from gioconda.media.flipbook import is_picture
 from gioconda.media.stills import check_file
 
@@ -153,7 +153,7 @@ class Track:
         """Packets of the selection: from the one that is sounding at its start, to its end."""
         import av
 
-        first = self._sound.origin
+        first, line = self._sound.origin, _Line(base)
         if not self._sound.whole:
             try:
                 self._input.seek(int((first - RUN_UP) / base), stream=source)
@@ -161,7 +161,7 @@ class Track:
                 self._input.seek(0)
         try:
             for packet in self._input.demux(source):
-                if packet.pts is None or not packet.size:
+                if packet.pts is None or not packet.size or not line(packet):
                     continue
                 begins = packet.pts * base - first
                 if not self._sound.whole and begins + (packet.duration or 0) * base <= 0:
@@ -198,6 +198,29 @@ class Track:
             except (av.FFmpegError, ValueError):
                 continue
             yield from (frame for frame in frames if frame.pts is not None)
+
+
+class _Line:
+    """One line of time through recordings that were joined: where it jumps back, it goes on after the last packet instead.
+
+    Args:
+        base: seconds per tick of the packets.
+    """
+
+    def __init__(self, base: Fraction) -> None:
+        self._back = round(JUMP / base)
+        self._shift, self._last, self._end = 0, -(2**63), -(2**63)
+
+    def __call__(self, packet: av.Packet[av.AudioStream]) -> bool:
+        """Put the packet on the line; False where it does not come after the last one, which MP4 cannot hold."""
+        at = (packet.pts or 0) + self._shift
+        if at < self._end - self._back:
+            self._shift += self._end - at
+            at = self._end
+        if at <= self._last:
+            return False
+        packet.pts, self._last, self._end = at, at, at + (packet.duration or 0)
+        return True
 
 
 def _only(container: InputContainer, stream: av.stream.Stream) -> None:
