@@ -95,8 +95,8 @@ class Eyes:
                 continue
             still = placed.skull.apply(ball.centre[None])[0]
             gaze = np.clip((placed.points[iris[0]] - still)[:2], -GAZE_LIMIT * self._iod, GAZE_LIMIT * self._iod)
-            looking = _ramp(float(np.linalg.norm(gaze)) / self._iod, *LOOKING)
-            wider = _ramp(_opening(placed.points, eye) / max(ball.opening * float(placed.skull.scale), 1e-3), *WIDER)
+            looking = ramp(float(np.linalg.norm(gaze)) / self._iod, *LOOKING)
+            wider = ramp(opening(placed.points, eye) / max(ball.opening * float(placed.skull.scale), 1e-3), *WIDER)
             share = max(looking, wider)
             lids = placed.points[list(eye), :2] - origin
             low = np.maximum(np.floor(lids.min(0)).astype(int) - 2, 0)
@@ -104,10 +104,10 @@ class Eyes:
             if share == 0 or (high - low < 3).any():
                 continue
             window = np.s_[low[1] : high[1], low[0] : high[0]]
-            opening = np.asarray(cv2.GaussianBlur(openings[window], (0, 0), SOFT_EDGE), np.float32)
-            mask = opening * np.float32(share)
+            free = np.asarray(cv2.GaussianBlur(openings[window], (0, 0), SOFT_EDGE), np.float32)
+            mask = free * np.float32(share)
             if mask.any():
-                eyeball = self._eyeball(ball, placed, still, gaze, opening, (low + origin).astype(np.float64))
+                eyeball = self._eyeball(ball, placed, still, gaze, free, (low + origin).astype(np.float64))
                 patch[window] = cv2.blendLinear(eyeball, np.ascontiguousarray(patch[window]), mask, 1 - mask)
 
     def _eyeball(
@@ -116,11 +116,11 @@ class Eyes:
         placed: Placed,
         still: Floats,
         gaze: NDArray[np.floating],
-        opening: Floats,
+        between: Floats,
         corner: NDArray[np.floating],
     ) -> Image:
         """White and iris (h, w, 3) of a window whose upper left pixel is `corner` in the frame."""
-        height, width = opening.shape
+        height, width = between.shape
         turn = np.linalg.inv(float(placed.skull.scale) * placed.skull.rotation[:2, :2])
 
         def moved(picture: NDArray[Any], shift: NDArray[np.floating]) -> NDArray[Any]:
@@ -136,17 +136,18 @@ class Eyes:
         # Light falls from above: the lid shades what lies under it. The shifted opening is what the lid leaves free.
         depth = max(1.0, 0.03 * self._iod)
         free = cv2.GaussianBlur(
-            cv2.warpAffine(opening, np.array([[1, 0, 0], [0, 1, depth]]), (width, height)), (0, 0), depth * 0.6
+            cv2.warpAffine(between, np.array([[1, 0, 0], [0, 1, depth]]), (width, height)), (0, 0), depth * 0.6
         )
         shade = (1 - LID_SHADOW) + LID_SHADOW * free
         return np.rint(eyeball * shade[..., None]).astype(np.uint8)
 
 
-def _ramp(value: float, low: float, high: float) -> float:
+def ramp(value: float, low: float, high: float) -> float:
+    """0 below `low`, 1 above `high`, straight in between."""
     return float(np.clip((value - low) / (high - low), 0, 1))
 
 
-def _opening(points: Floats, eye: tuple[int, ...]) -> float:
+def opening(points: Floats, eye: tuple[int, ...]) -> float:
     """Height of a lid contour: lower lid's middle to upper lid's middle."""
     return float(np.linalg.norm(points[eye[4], :2] - points[eye[12], :2]))
 
@@ -156,7 +157,7 @@ def _taken_apart(image: Image, points: Floats, eye: tuple[int, ...], iris: tuple
     lids, centre = points[list(eye), :2], points[iris[0]]
     width = float(np.linalg.norm(lids[0] - lids[8]))
     radius = float(np.linalg.norm(points[list(iris[1:]), :2] - centre[:2], axis=1).mean())
-    if _opening(points, eye) < CLOSED * width or radius < 1.5:
+    if opening(points, eye) < CLOSED * width or radius < 1.5:
         return None
     margin = round(0.7 * width) + 2
     low = np.maximum(np.floor(lids.min(0)).astype(int) - margin, 0)
@@ -174,7 +175,7 @@ def _taken_apart(image: Image, points: Floats, eye: tuple[int, ...], iris: tuple
     white = _white(box, seen & (distance > LIMBUS), radius)
     disc = _iris(box, seen, distance)
     cover = np.clip((LIMBUS - distance) / (LIMBUS - 0.94), 0, 1).astype(np.float32)
-    return _Ball((int(low[0]), int(low[1])), white, disc, cover, centre.astype(np.float32), _opening(points, eye))
+    return _Ball((int(low[0]), int(low[1])), white, disc, cover, centre.astype(np.float32), opening(points, eye))
 
 
 def _white(box: Floats, seen: NDArray[np.bool_], radius: float) -> Image:

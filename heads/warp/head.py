@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from heads.ahead import ahead
 from heads.base import Channel, Cue, Floats, HeadError, Identity, Image, Portrait
-from heads.warp import eyes, layers, layout, mouth, raster
+from heads.warp import eyes, layers, layout, lids, mouth, raster
 from heads.warp.transfer import Placed, Transfer
 
 THREADED = 3
@@ -87,6 +87,7 @@ class Warp:
         )
         stage = layers.Stage(image, parts)
         gaze = eyes.Eyes(image, portrait.face.points)
+        skin = lids.Lids(image, portrait.face.points)
         inside = mouth.Mouth(self._teeth, identity.portraits, neutral)
         moves = _moves(portrait, neutral, cues, stage.concerned)
         # Where the face goes is worked out in a thread of its own, while the frame before is composed.
@@ -96,6 +97,7 @@ class Warp:
                 x, y, w, h = maps.window
                 patch = stage.compose(maps)
                 gaze.paint(patch, np.maximum(-maps.kind, 0), placed, (x, y))
+                skin.cover(patch, placed, (x, y))
                 inside.fill(patch, np.maximum(maps.kind, 0), placed, cue, (x, y))
                 frame[y : y + h, x : x + w] = patch
                 yield frame
