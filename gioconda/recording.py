@@ -83,7 +83,7 @@ def _write(motion: Motion, output: Path) -> None:
     from safetensors import SafetensorError
 
     place = Path(os.path.realpath(output))
-    part = place.with_name(f"{place.name}.{secrets.token_hex(3)}.part")
+    part = place.with_name(f"{place.name[:40]}.{secrets.token_hex(3)}.part")
     try:
         motions.save(motion, part)
         part.replace(place)

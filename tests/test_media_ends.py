@@ -66,6 +66,13 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["far", "new.mp4", "new.mp4", "old.mp4", "old.mp4"]
 
 
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path) -> None:
+    path = tmp_path / ("ü" * 125 + ".mp4")
+    with VideoWriter(path, size=(128, 96), rate=FILM, clock=1 / FILM) as writer:
+        writer.write(picture(0), 0)
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_two_runs_with_one_output_do_not_mix(tmp_path: Path) -> None:
     settings: Any = {"size": (128, 96), "rate": FILM, "clock": 1 / FILM}
     with VideoWriter(tmp_path / "a.mp4", **settings) as first:

@@ -92,8 +92,8 @@ class VideoWriter:
         self.path = Path(path)
         # A link stays a link: what it points to is replaced.
         self._place = Path(os.path.realpath(self.path))
-        # Two runs may have one output: the later one wins, and neither writes into the other's part.
-        self.part = self._place.with_name(f"{self._place.name}.{secrets.token_hex(3)}.part")
+        # Two runs may have one output: the later one wins, and neither writes into the other's part. Names have 255 bytes.
+        self.part = self._place.with_name(f"{self._place.name[:40]}.{secrets.token_hex(3)}.part")
         self.size, self.rate, self.clock = size, rate, clock
         self.frames = 0
         self._tail = tail or 1 / rate
