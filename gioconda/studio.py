@@ -21,7 +21,7 @@ import heads
 import weights
 from gioconda import __version__, motion
 from gioconda.checks import check_job
-from gioconda.errors import OutputError
+from gioconda.errors import OutputError, PortraitError
 from gioconda.job import Clip, Finished, Job
 from gioconda.marks import label
 from gioconda.performance import Performance, pictures, prepared, with_crop
@@ -119,8 +119,16 @@ def _portraits(job: Job) -> Generator[Step, None, list[Found]]:
             picture = read_image(path)
             small = resize_to(picture.image, job.max_side)
             alpha = None if picture.alpha is None else resize_to(picture.alpha, job.max_side)
-            picture = replace(picture, image=small, alpha=alpha)
-            found.append(tracker.portrait(picture, face=job.face if index == 0 else None, name=Path(path).name))
+            whole, picture = picture.image, replace(picture, image=small, alpha=alpha)
+            try:
+                found.append(tracker.portrait(picture, face=job.face if index == 0 else None, name=Path(path).name))
+            except PortraitError as error:
+                if max(whole.shape) <= job.max_side:
+                    raise
+                made = f"It was made smaller, from {max(whole.shape)} to {max(small.shape)} pixels on its longer side."
+                raise PortraitError(
+                    f"{error.found} {made}", error.needed, f"{error.do} Or give a larger --max-side."
+                ) from error
             yield Step(LOOKING, index + 1, len(job.portraits), found[0].portrait.image)
     return found
 

@@ -290,6 +290,11 @@ def test_interrupted_while_reading_a_clip(shell: Shell, clip: Path) -> None:
     assert list(shell.folder.iterdir()) == [shell.temporary]
 
 
+def test_a_face_that_only_max_side_makes_too_small(shell: Shell, person: Path) -> None:
+    says = ("pixels wide", f"from {SIDE} to 64 pixels", "larger --max-side")
+    shell.refused("animate", person, "--gesture", "nod", "-o", "out.mp4", "--max-side", 64, says=says)
+
+
 def test_two_faces(shell: Shell) -> None:
     """The largest is taken and a note says so; the other can be asked for; a third is not there."""
     picture = placed({(0, 0): face(3, side=320), (340, 40): face(7, side=220)}, (560, 320))
