@@ -13,6 +13,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from heads import mesh
 from heads.ahead import ahead
 from heads.base import Channel, Cue, Floats, HeadError, Identity, Image, Portrait
 from heads.warp import eyes, layers, layout, lids, mouth, raster
@@ -60,7 +61,7 @@ class Warp:
                 "Choose the sharpest ones."
             )
         first = portraits[0]
-        parts = layers.split(first.image, first.matte)
+        parts = layers.split(first.image, first.matte, mesh.eye_distance(first.face.points))
         state = {"person": parts.person.astype(np.float32), "behind": parts.behind.astype(np.float32), "matte": parts.matte}
         return Identity(self.name, tuple(portraits), state)
 
@@ -107,14 +108,14 @@ def _moves(
     portrait: Portrait, neutral: Cue, cues: Iterator[Cue], concerned: NDArray[np.bool_]
 ) -> Generator[tuple[Cue, Placed, raster.Maps]]:
     """For each cue: the cue that counts (the last one found), where the face goes, and where each pixel comes from."""
-    mesh = layout.build(portrait.face.points, portrait.matte)
+    shape = layout.build(portrait.face.points, portrait.matte)
     transfer = Transfer(portrait.face.points, portrait.align, neutral)
-    canvas = raster.Canvas(_box(mesh.rest, portrait.image), concerned, layers.STILL)
+    canvas = raster.Canvas(_box(shape.rest, portrait.image), concerned, layers.STILL)
     held = neutral
     for cue in cues:
         held = cue if cue.found else held
         placed = transfer(held)
-        yield held, placed, canvas.maps(mesh.moved(placed), mesh.source, mesh.triangles, placed.points)
+        yield held, placed, canvas.maps(shape.moved(placed), shape.source, shape.triangles, placed.points)
 
 
 def _box(vertices: Floats, image: Image) -> raster.Box:

@@ -11,18 +11,18 @@ from numpy.typing import NDArray
 from heads.base import Floats, Image
 from heads.warp.raster import Maps
 
-ESTIMATE_RADIUS = 0.02
-"""Radius of the box over which foreground and background colours are averaged, as a share of the picture's longer side."""
+ESTIMATE_RADIUS = 0.09
+"""Radius of the box over which foreground and background colours are averaged, in distances between the outer eye corners."""
 
 GAIN = 1.5
 """Factor on the matte, which is rather too small than too large along hair (best of 1, 1.5, 2 over five clips)."""
 
-GROWTH = 0.002
-"""How far the matte's edge is moved outwards, as a share of the picture's longer side: a pixel in 512."""
+GROWTH = 0.009
+"""How far the matte's edge is moved outwards, in the same unit: a pixel where the eyes stand 110 apart."""
 
-CLEARANCE = 0.007
-"""How far from the matte's edge the background is not believed, as a share of the picture's longer side: mattes come from a
-256-pixel network, and this is about two of its pixels."""
+CLEARANCE = 0.033
+"""How far from the matte's edge the background is not believed, in the same unit: mattes come from a 256-pixel network, and
+in a portrait of head and shoulders this is about two of its pixels."""
 
 TRACE = 0.03
 """Matte below which a pixel is background."""
@@ -50,32 +50,34 @@ class Layers:
     """(H, W) float32 0 … 1."""
 
 
-def split(image: Image, matte: Floats) -> Layers:
+def split(image: Image, matte: Floats, iod: float) -> Layers:
     """Estimate the person's and the background's colours under a matte (H, W) float32 0 … 1.
 
     The person's: M. Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021, equation 5 and 7, with means over a box
     of the person's colours (weights alpha) and of the background's (weights 1 - alpha). The background's, where the person
     hides it: from what is around, keeping clear of the matte's edge, or the person's outline would stay behind as a ghost.
+
+    Args:
+        iod: distance between the outer eye corners, pixels: the yardstick for everything along the edge.
     """
-    matte = _grown(matte)
     picture = image.astype(np.float32)
-    alpha = matte[..., None]
-    radius = max(2, round(ESTIMATE_RADIUS * max(image.shape[:2])))
-    inner, outer = spread(picture, matte, radius), spread(picture, 1 - matte, radius)
+    cover = _grown(matte, max(1, round(GROWTH * iod)))
+    alpha = cover[..., None]
+    radius = max(2, round(ESTIMATE_RADIUS * iod))
+    inner, outer = spread(picture, cover, radius), spread(picture, 1 - cover, radius)
     person = inner + alpha * (picture - alpha * inner - (1 - alpha) * outer)
     # Where the person covers all, it is the picture itself.
     person = np.where(alpha >= 1, picture, person)
-    clear = max(2, round(CLEARANCE * max(image.shape[:2])))
-    hidden = cv2.dilate((matte > TRACE).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * clear + 1,) * 2))
+    clear = max(2, round(CLEARANCE * iod))
+    hidden = cv2.dilate((cover > TRACE).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * clear + 1,) * 2))
     filled = spread(picture, (1 - hidden).astype(np.float32), radius)
     soft = cv2.GaussianBlur(hidden.astype(np.float32), (0, 0), clear / 2) * hidden
     behind = picture + np.asarray(np.clip(2 * soft, 0, 1), np.float32)[..., None] * (filled - picture)
-    return Layers(_bytes(person), _bytes(behind), matte)
+    return Layers(_bytes(person), _bytes(behind), cover)
 
 
-def _grown(matte: Floats) -> Floats:
+def _grown(matte: Floats, reach: int) -> Floats:
     """A matte whose soft edge lies a little further out: an edge cut from the person is seen, a rim of background is not."""
-    reach = max(1, round(GROWTH * max(matte.shape)))
     wide = cv2.dilate(np.clip(GAIN * matte, 0, 1), cv2.getStructuringElement(cv2.MORPH_RECT, (2 * reach + 1,) * 2))
     return np.asarray(np.clip(cv2.GaussianBlur(wide, (0, 0), 0.7 * reach), 0, 1), np.float32)
 
@@ -128,7 +130,7 @@ class Stage:
         # The centre of a pixel of the portrait lies between two pixels of its enlargement.
         offset = (FINE - 1) / 2
         across, down = maps.across * FINE + offset, maps.down * FINE + offset
-        person = cv2.remap(self._person, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        person = cv2.remap(self._person, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         alpha = cv2.extractChannel(person, 3).astype(np.float32) * np.float32(1 / 255)
         laid = cv2.blendLinear(person, np.ascontiguousarray(self._behind[window]), alpha, 1 - alpha)
         share = np.clip((maps.moved - STILL) * np.float32(1 / (MOVING - STILL)), 0, 1)

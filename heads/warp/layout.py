@@ -39,6 +39,12 @@ HEAD_LIMIT = 1.7
 NECK = (0.0, 0.55)
 """Below the chin, in face heights: where the neck begins to stay behind and where nothing moves any more."""
 
+CUT = 0.5
+"""Matte at a picture's edge from which the person is cut off there."""
+
+EDGE = 0.5
+"""Distance from such an edge, in distances between the outer eye corners, from which everything follows again."""
+
 EYE_BEHIND = 0.03
 """How far eyeballs lie behind the lids, in distances between the outer eye corners."""
 
@@ -150,8 +156,25 @@ def _rings(points: Floats, matte: Floats, iod: float) -> tuple[Floats, Floats, F
         still = out == RING_REACH[-1]
         follow.append(np.zeros(len(oval)) if still else 1 - x * x * (3 - 2 * x))
         expression.append(np.full(len(oval), share))
+        follow[-1] = follow[-1] * _inside(ring, matte, iod)
         rings.append(ring)
     return np.concatenate(rings), np.concatenate(follow).astype(np.float32), np.concatenate(expression).astype(np.float32)
+
+
+def _inside(ring: Floats, matte: Floats, iod: float) -> Floats:
+    """(36,) 0 … 1: how far each vertex of a ring may move for the picture's edges.
+
+    Where the person is cut off by an edge, nothing beyond it can follow: what is there stays, and is stretched rather than
+    made up.
+    """
+    height, width = matte.shape
+    x, y = (np.clip(ring[:, i].astype(int), 0, limit - 1) for i, limit in ((0, width), (1, height)))
+    share = np.ones(len(ring))
+    # The matte at the point of each edge that is nearest to the vertex.
+    edges = ((ring[:, 0], matte[y, 0]), (width - ring[:, 0], matte[y, -1]), (ring[:, 1], matte[0, x]))
+    for distance, there in edges:
+        share = np.where(there > CUT, np.minimum(share, np.clip(distance / (EDGE * iod), 0, 1)), share)
+    return share.astype(np.float32)
 
 
 def _outline(matte: Floats, oval: Floats, ray: Floats) -> Floats:

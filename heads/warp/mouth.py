@@ -52,6 +52,9 @@ SHOWN = 0.034
 """How far the upper incisors' edge lies below the line between closed lips, in the same unit: 3 mm show when the lips part
 (Vig and Brundo, "The kinetics of anterior tooth display", J. Prosthet. Dent. 39, 1978)."""
 
+VIVID = 0.25
+"""Saturation of skin around the mouth from which a portrait counts as coloured: faces of all tones have 0.25 to 0.6."""
+
 LIT_SKIN = 1.3
 """Brightness of teeth over that of light skin beside them, in photographs (looked at: six clips of people who smile)."""
 
@@ -148,6 +151,7 @@ class Mouth:
         self._own = mesh.mouth_gap(self._points)
         self._light = _around(first.image, self._points)
         self._white = _white(first.image, self._points)
+        self._vivid = min(1.0, _saturation(self._light) / VIVID)
         widest = max(portraits, key=lambda p: mesh.mouth_gap(p.face.points))
         helps = mesh.mouth_gap(widest.face.points) >= max(mesh.SHOWS_MOUTH, STRETCH[0] * self._own)
         self._other = _view(widest.image, widest.face.points) if helps else None
@@ -223,7 +227,8 @@ class Mouth:
         across, down = (np.ascontiguousarray(a) for a in cv2.split(raster.draw(vertices, source, fan, box, 1.0))[:2])
         paint = cv2.remap(view.image, across - 0.5, down - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         gain = np.clip(self._light / np.maximum(view.light, 1), *GAIN)
-        return np.clip(paint * gain, 0, 255).astype(np.uint8)
+        vivid = min(1.0, _saturation(self._light) / max(_saturation(view.light), 1e-3))
+        return np.clip(_muted(paint * gain, vivid), 0, 255).astype(np.uint8)
 
     def _lowered(self, placed: Placed, cue: Cue) -> Floats:
         """(3,) pixels that the lower teeth have gone down: by the jaw's blendshape or the chin, whichever went further.
@@ -248,7 +253,7 @@ class Mouth:
         # Lips shade what lies right behind them.
         depth = max(0.8, 0.012 * self._iod)
         shade = np.clip(0.35 + 0.75 * cv2.GaussianBlur(mask, (0, 0), depth), 0.4, 1)[..., None]
-        return np.asarray(np.clip(colour * shade * self._white, 0, 255), np.uint8)
+        return np.asarray(np.clip(_muted(colour * shade * self._white, self._vivid), 0, 255), np.uint8)
 
 
 def _atlas(edge: float) -> Floats:
@@ -285,6 +290,17 @@ def _places(vertices: Floats, kind: NDArray[np.uint8], edge: float) -> Floats:
     part = np.select([kind == headmodel.UPPER_TEETH, kind == headmodel.LOWER_TEETH], [0, 1], 2)
     column = (np.clip(vertices[:, 0] / REACH, -1, 1) + 1) * ATLAS
     return np.column_stack([column, part * ATLAS + 0.5 + row * (ATLAS - 2), np.zeros(len(row))]).astype(np.float32)
+
+
+def _saturation(colour: Floats) -> float:
+    """How far a colour (3,) is from grey, 0 … 1 (saturation of the HSV model)."""
+    return float((colour.max() - colour.min()) / max(float(colour.max()), 1.0))
+
+
+def _muted(picture: NDArray[np.floating], share: float) -> Floats:
+    """Colours (h, w, 3) drawn towards their grey; `share` 1 leaves them, 0 is grey: in a drawing nothing is red but the ink."""
+    grey = picture.mean(-1, keepdims=True)
+    return np.asarray(grey + share * (picture - grey), np.float32)
 
 
 def _view(image: Image, points: Floats) -> _View:
