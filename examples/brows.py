@@ -158,7 +158,10 @@ def lashes(strips: list[Ints], points: Floats, full: float, seed: int, share: fl
     order = rng.permutation(sum(len(part[0]) for part in parts))
     corners, weights, offset, width, tint = (np.concatenate(column)[order] for column in zip(*parts, strict=True))
     return Tied(
-        corners.astype(np.int32), weights.astype(np.float32), offset.astype(np.float32), width.astype(np.float32),
+        corners.astype(np.int32),
+        weights.astype(np.float32),
+        offset.astype(np.float32),
+        width.astype(np.float32),
         tint.astype(np.float32),
     )
 
@@ -191,6 +194,9 @@ def whiskers(body: Body, length: float, seed: int, share: float = 1.0) -> Tied:
     tint = np.tile(rng.uniform(0.6, 1.2, (count, 1)) * np.exp(0.2 * wild[:, :1]), (1, steps))
     width = np.tile(np.linspace(0.005, 0.002, steps), (count, 1)) / np.sqrt(share)
     return Tied(
-        corner[:, None].repeat(steps, 1), weight[:, None].repeat(steps, 1), offset.astype(np.float32),
-        width.astype(np.float32), tint.astype(np.float32),
+        corner[:, None].repeat(steps, 1),
+        weight[:, None].repeat(steps, 1),
+        offset.astype(np.float32),
+        width.astype(np.float32),
+        tint.astype(np.float32),
     )

@@ -106,4 +106,3 @@ def grown(identity: tuple[float, ...], look: Look, style: str, brow: tuple[float
         where,
         skin_colour(look, mesh.mean, mesh.lips, where, 0.0),
     )
-

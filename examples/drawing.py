@@ -39,8 +39,16 @@ def rasterise(points: Floats, triangles: Ints, values: Floats, buffer: Floats, d
     settings.setCullingMode(cv2.RASTERIZE_CULLING_NONE)
     settings.setShadingType(cv2.RASTERIZE_SHADING_SHADED)
     cv2.triangleRasterize(
-        np.ascontiguousarray(place), np.ascontiguousarray(triangles), np.ascontiguousarray(values), buffer, depth,
-        np.eye(4, dtype=np.float32), 2 * np.arctan(height / 2 / FAR), 50.0, 2 * FAR, settings,
+        np.ascontiguousarray(place),
+        np.ascontiguousarray(triangles),
+        np.ascontiguousarray(values),
+        buffer,
+        depth,
+        np.eye(4, dtype=np.float32),
+        2 * np.arctan(height / 2 / FAR),
+        50.0,
+        2 * FAR,
+        settings,
     )
 
 
@@ -93,9 +101,7 @@ def normals(points: Floats, triangles: Ints) -> Floats:
     """(V, 3) unit normals; they point where (b - a) x (c - a) points."""
     a, b, c = (points[triangles[:, k]] for k in range(3))
     face = np.cross(b - a, c - a)
-    total = np.stack([
-        sum(np.bincount(triangles[:, k], face[:, axis], len(points)) for k in range(3)) for axis in range(3)
-    ], 1)
+    total = np.stack([sum(np.bincount(triangles[:, k], face[:, axis], len(points)) for k in range(3)) for axis in range(3)], 1)
     return np.asarray(total / (np.linalg.norm(total, axis=1, keepdims=True) + 1e-12), np.float32)
 
 

@@ -46,9 +46,7 @@ def scalp(at: Floats, recess: float) -> Floats:
     return np.asarray(np.maximum(top, np.minimum(z - front, low - y)), np.float32)
 
 
-def scatter(
-    at: Floats, triangles: Ints, density: Floats, count: int, rng: np.random.Generator
-) -> tuple[Ints, Floats]:
+def scatter(at: Floats, triangles: Ints, density: Floats, count: int, rng: np.random.Generator) -> tuple[Ints, Floats]:
     """`count` random places on triangles, chosen by area times density (T,): triangle (count,) and weights (count, 3)."""
     a, b, c = (at[triangles[:, k]] for k in range(3))
     chance = np.linalg.norm(np.cross(b - a, c - a), axis=1) * np.maximum(density, 0)
@@ -219,7 +217,8 @@ def bun(style: Style, rng: np.random.Generator, share: float) -> Strands:
     line = CROWN_KNOT + line * radius[:, None, None] * [1.0, 0.72, 1.0]
     swirl = 0.72 + 0.38 * (0.5 + 0.5 * np.sin(9 * height + 2.5 * np.sin(start)))[:, None] * rng.uniform(0.8, 1.1, (count, 1))
     return Strands(
-        line.astype(np.float32), np.full((count, style.points), style.width / np.sqrt(share), np.float32),
+        line.astype(np.float32),
+        np.full((count, style.points), style.width / np.sqrt(share), np.float32),
         np.tile(swirl, (1, style.points)).astype(np.float32),
     )
 

@@ -45,9 +45,14 @@ def lamp(x: float, y: float, z: float, strength: float, tint: tuple[float, float
 
 
 SOFT = Studio(
-    (lamp(-0.80, -0.62, -0.62, 1.45, (1.0, 0.93, 0.84)), lamp(0.85, -0.05, -0.70, 0.16, (0.80, 0.90, 1.0)),
-     lamp(0.80, -0.40, 0.55, 1.25, (1.0, 0.95, 0.88)), lamp(-0.85, -0.30, 0.60, 0.5, (0.85, 0.92, 1.0))),
-    np.array([0.22, 0.24, 0.28], np.float32), np.array([0.11, 0.085, 0.07], np.float32),
+    (
+        lamp(-0.80, -0.62, -0.62, 1.45, (1.0, 0.93, 0.84)),
+        lamp(0.85, -0.05, -0.70, 0.16, (0.80, 0.90, 1.0)),
+        lamp(0.80, -0.40, 0.55, 1.25, (1.0, 0.95, 0.88)),
+        lamp(-0.85, -0.30, 0.60, 0.5, (0.85, 0.92, 1.0)),
+    ),
+    np.array([0.22, 0.24, 0.28], np.float32),
+    np.array([0.11, 0.085, 0.07], np.float32),
 )
 """A large warm window at the upper left, a reflector, two lamps behind."""
 CATCH = (ray(-0.46, -0.40, -0.80), ray(0.50, 0.30, -0.80))
@@ -164,7 +169,7 @@ def backdrop(size: tuple[int, int], colour: tuple[float, float, float], seed: in
     """A painted studio wall (H, W, 3), linear, of an sRGB colour, lighter behind a shoulder, darker in the corners."""
     width, height = size
     quick = 1 if painted else 4
-    y, x = np.mgrid[0:height:2 * quick, 0:width:2 * quick].astype(np.float32)
+    y, x = np.mgrid[0 : height : 2 * quick, 0 : width : 2 * quick].astype(np.float32)
     place = np.stack([x.ravel() / width, y.ravel() / width, np.full(x.size, seed % 13 + 0.5)], 1)
     wash = noise(place * [2.2, 2.2, 1], seed, 3)
     bend = place + 0.05 * wash[:, None]

@@ -29,16 +29,23 @@ EYE_DISTANCE = 186.0
 QUALITY = 88
 """Of the JPEG files: no visible loss at about 150 kB."""
 POSES = {
-    "ada": (-9.0, 1.0, 1.5), "kofi": (8.0, 0.0, -1.0), "mei": (-12.0, 2.0, 2.0), "bram": (10.0, -1.0, 0.0),
+    "ada": (-9.0, 1.0, 1.5),
+    "kofi": (8.0, 0.0, -1.0),
+    "mei": (-12.0, 2.0, 2.0),
+    "bram": (10.0, -1.0, 0.0),
     "ines": (7.0, 1.0, -2.0),
 }
 """Yaw, pitch and roll in degrees: nobody sits perfectly straight."""
 HATCHES = ((0.9, 5.2, 0.74, 0.40), (0.9, 3.7, 0.46, 0.38), (-0.55, 4.6, 0.30, 0.42), (0.2, 3.3, 0.16, 0.4))
 """Layers of chalk: angle in radians, spacing in pixels, the shade below which it is laid, strength."""
 MUSEUM = Studio(
-    (lamp(-0.75, -0.85, -0.45, 1.5, (1.0, 0.97, 0.92)), lamp(0.9, 0.0, -0.5, 0.12, (0.75, 0.85, 1.0)),
-     lamp(0.85, -0.35, 0.45, 0.9, (0.85, 0.92, 1.0))),
-    np.array([0.16, 0.17, 0.20], np.float32), np.array([0.10, 0.09, 0.08], np.float32),
+    (
+        lamp(-0.75, -0.85, -0.45, 1.5, (1.0, 0.97, 0.92)),
+        lamp(0.9, 0.0, -0.5, 0.12, (0.75, 0.85, 1.0)),
+        lamp(0.85, -0.35, 0.45, 0.9, (0.85, 0.92, 1.0)),
+    ),
+    np.array([0.16, 0.17, 0.20], np.float32),
+    np.array([0.10, 0.09, 0.08], np.float32),
 )
 """One skylight, for stone."""
 

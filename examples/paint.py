@@ -70,8 +70,12 @@ class Stage:
     vertices: Floats
     """(F, 3) the person with the expression, unturned."""
 
+
 TINTS = {
-    MOUTH: (0.34, 0.09, 0.08), UPPER_TEETH: (0.80, 0.76, 0.68), LOWER_TEETH: (0.76, 0.71, 0.62), TONGUE: (0.55, 0.20, 0.19),
+    MOUTH: (0.34, 0.09, 0.08),
+    UPPER_TEETH: (0.80, 0.76, 0.68),
+    LOWER_TEETH: (0.76, 0.71, 0.62),
+    TONGUE: (0.55, 0.20, 0.19),
 }
 """Linear colours of the inside of a healthy mouth."""
 SHIRT_GAP = 0.016

@@ -42,31 +42,64 @@ def named(name: str) -> Person:
         return Person(
             blend({"caucasian": 0.85, "asian": 0.15}, True, 0.12, 11, 0.25),
             Look(0.20, 0.55, (0.66, 0.28, 0.27), 0.45, (0.30, 0.36, 0.24), (0.22, 0.13, 0.085), 0.15, 0.15, seed=11),
-            "bun", (0.85, 0.5), 0.8, shirt=(0.47, 0.19, 0.14), collar="v", wall=(0.40, 0.41, 0.38), rest=SMILE,
+            "bun",
+            (0.85, 0.5),
+            0.8,
+            shirt=(0.47, 0.19, 0.14),
+            collar="v",
+            wall=(0.40, 0.41, 0.38),
+            rest=SMILE,
         )
     if name == "kofi":
         return Person(
             blend({"african": 0.9, "caucasian": 0.1}, False, 0.15, 23, 0.25),
             Look(0.84, 0.35, (0.46, 0.24, 0.22), 0.3, (0.26, 0.16, 0.09), (0.07, 0.055, 0.05), 0.2, stubble=0.6, seed=23),
-            "buzz", (1.15, 0.0), 0.5, 0.07, shirt=(0.72, 0.66, 0.55), collar="crew", wall=(0.36, 0.30, 0.26), rest=SMILE,
+            "buzz",
+            (1.15, 0.0),
+            0.5,
+            0.07,
+            shirt=(0.72, 0.66, 0.55),
+            collar="crew",
+            wall=(0.36, 0.30, 0.26),
+            rest=SMILE,
         )
     if name == "mei":
         return Person(
             blend({"asian": 0.95, "caucasian": 0.05}, True, 0.05, 37, 0.22),
             Look(0.24, 0.5, (0.72, 0.30, 0.30), 0.55, (0.22, 0.14, 0.09), (0.10, 0.075, 0.065), 0.05, seed=37),
-            "bob", (0.85, 0.1), 0.6, shirt=(0.20, 0.27, 0.30), collar="polo", wall=(0.47, 0.43, 0.38), rest=SMILE,
+            "bob",
+            (0.85, 0.1),
+            0.6,
+            shirt=(0.20, 0.27, 0.30),
+            collar="polo",
+            wall=(0.47, 0.43, 0.38),
+            rest=SMILE,
         )
     if name == "bram":
         return Person(
             blend({"caucasian": 1.0}, False, 0.8, 41, 0.25),
             Look(0.17, 0.75, (0.62, 0.36, 0.33), 0.15, (0.34, 0.42, 0.47), (0.34, 0.31, 0.28), 0.9, 0.1, 0.35, seed=41),
-            "swept", (1.2, 0.0), 0.4, 0.16, 0.75, (0.13, 0.19, 0.28), "crew", (0.33, 0.35, 0.37), SMILE,
+            "swept",
+            (1.2, 0.0),
+            0.4,
+            0.16,
+            0.75,
+            (0.13, 0.19, 0.28),
+            "crew",
+            (0.33, 0.35, 0.37),
+            SMILE,
         )
     if name == "ines":
         return Person(
             blend({"caucasian": 0.7, "african": 0.3}, True, 0.1, 53, 0.25),
             Look(0.08, 0.6, (0.70, 0.34, 0.30), 0.4, (0.30, 0.40, 0.42), (0.46, 0.20, 0.09), 0.1, 0.55, seed=53),
-            "long", (0.8, 0.4), 0.75, shirt=(0.15, 0.27, 0.23), collar="boat", wall=(0.44, 0.40, 0.35), rest=SMILE,
+            "long",
+            (0.8, 0.4),
+            0.75,
+            shirt=(0.15, 0.27, 0.23),
+            collar="boat",
+            wall=(0.44, 0.40, 0.35),
+            rest=SMILE,
         )
     raise KeyError(f"There is nobody called {name!r}. The people of the examples are {', '.join(NAMES)}. Use one of these.")
 
@@ -116,7 +149,8 @@ def render(
     middle = centre or (size[0] / 2, size[1] * 0.44)
     camera = Camera(
         Rotation.from_euler("YXZ", [yaw, pitch, roll], degrees=True),
-        (eye_distance or size[0] / 5) * over, (middle[0] * over, middle[1] * over),
+        (eye_distance or size[0] / 5) * over,
+        (middle[0] * over, middle[1] * over),
     )
     mesh = kit(fine)
     own = grown(person.identity, person.look, person.hair, person.brow, person.lash, person.beard, fine)
@@ -131,7 +165,9 @@ def render(
     neutral = mesh.model.landmarks(mesh.model.shape(np.asarray(person.identity, np.float32)))
     points = camera.project(camera.stand(mesh.model.landmarks(coarse), neutral)) / over
     return Rendering(
-        np.rint(image * 255).astype(np.uint8), points.astype(np.float32), camera.turn.as_matrix().astype(np.float32),
+        np.rint(image * 255).astype(np.uint8),
+        points.astype(np.float32),
+        camera.turn.as_matrix().astype(np.float32),
         np.clip(matte, 0, 1).astype(np.float32),
     )
 

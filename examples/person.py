@@ -48,17 +48,28 @@ class Person:
         eyes = [(0.32, 0.20, 0.11), (0.40, 0.30, 0.16), (0.30, 0.40, 0.30), (0.28, 0.42, 0.55), (0.42, 0.46, 0.48)]
         styles = ("bob", "long", "bun", "curly", "swept") if woman else ("crop", "swept", "buzz", "curly", "crop")
         look = Look(
-            tone, float(rng.uniform(0.3, 0.8)), paint=float(rng.uniform(0.3, 0.7)) if woman else 0.15,
-            eyes=eyes[int(rng.integers(5 if tone < 0.35 else 2))], hair=browns[dark], age=age,
+            tone,
+            float(rng.uniform(0.3, 0.8)),
+            paint=float(rng.uniform(0.3, 0.7)) if woman else 0.15,
+            eyes=eyes[int(rng.integers(5 if tone < 0.35 else 2))],
+            hair=browns[dark],
+            age=age,
             freckles=float(max(0, rng.normal(-0.3, 0.6))) if tone < 0.35 else 0.0,
-            stubble=0.0 if woman else float(rng.uniform(0, 0.6)), seed=seed,
+            stubble=0.0 if woman else float(rng.uniform(0, 0.6)),
+            seed=seed,
         )
         cloths = [(0.16, 0.22, 0.32), (0.50, 0.20, 0.16), (0.80, 0.76, 0.68), (0.20, 0.30, 0.22), (0.12, 0.12, 0.13)]
         collars: tuple[Literal["crew", "v", "boat", "polo"], ...] = ("crew", "v", "boat", "polo")
         return cls(
-            identity, look, styles[int(rng.integers(5))], (0.8 if woman else 1.2, float(rng.uniform(0, 1)) * woman),
-            0.85 if woman else 0.5, 0.0 if woman or rng.random() < 0.7 else float(rng.uniform(0.1, 0.4)),
-            max(0.0, age - 0.45) * 2, cloths[int(rng.integers(5))], collars[int(rng.integers(4))],
+            identity,
+            look,
+            styles[int(rng.integers(5))],
+            (0.8 if woman else 1.2, float(rng.uniform(0, 1)) * woman),
+            0.85 if woman else 0.5,
+            0.0 if woman or rng.random() < 0.7 else float(rng.uniform(0.1, 0.4)),
+            max(0.0, age - 0.45) * 2,
+            cloths[int(rng.integers(5))],
+            collars[int(rng.integers(4))],
         )
 
 

@@ -13,9 +13,9 @@ from scipy.spatial import cKDTree
 
 from examples.drawing import Floats, linear, noise, smooth
 
-TONES = np.array([
-    [0.91, 0.745, 0.665], [0.87, 0.67, 0.56], [0.82, 0.60, 0.46], [0.68, 0.46, 0.33], [0.51, 0.33, 0.23], [0.33, 0.205, 0.145],
-])
+TONES = np.array(
+    [[0.91, 0.745, 0.665], [0.87, 0.67, 0.56], [0.82, 0.60, 0.46], [0.68, 0.46, 0.33], [0.51, 0.33, 0.23], [0.33, 0.205, 0.145]]
+)
 """sRGB skin tones from the lightest to the darkest, chosen by eye along the six Fitzpatrick types."""
 IRIS_RADIUS, BALL_RADIUS = 0.068, 0.173
 """Iris and eyeball of the mean head in its unit."""

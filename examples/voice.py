@@ -82,7 +82,7 @@ def speak(spoken: Sequence[Syllable], seconds: float, seed: int = 0) -> NDArray[
     room[taps] += 0.10 * rng.normal(size=60) * np.exp(-taps / (0.06 * RATE))
     sound = fftconvolve(sound, room)[:count]
     sound += 4e-4 * gaussian_filter1d(rng.normal(size=count), 4)
-    return (PEAK * sound / np.abs(sound).max()).astype(np.float32)
+    return np.asarray(PEAK * sound / np.abs(sound).max(), np.float32)
 
 
 def _between(t: Array, steps: Array, track: Array) -> Array:

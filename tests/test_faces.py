@@ -39,7 +39,7 @@ def tracker() -> Iterator[Tracker]:
 
 @pytest.fixture(scope="module")
 def photo() -> Image:
-    return np.asarray(skimage.data.astronaut(), np.uint8)  # type: ignore[no-untyped-call]
+    return np.asarray(skimage.data.astronaut(), np.uint8)
 
 
 def scaled(image: Image, factor: float) -> Image:
@@ -131,7 +131,7 @@ def test_several_faces_come_largest_first(tracker: Tracker, photo: Image) -> Non
 @pytest.mark.parametrize("name", ["coffee", "noise", "black"])
 def test_nothing_is_found_where_there_is_nobody(tracker: Tracker, name: str) -> None:
     pictures = {
-        "coffee": np.asarray(skimage.data.coffee(), np.uint8),  # type: ignore[no-untyped-call]
+        "coffee": np.asarray(skimage.data.coffee(), np.uint8),
         "noise": np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8),
         "black": np.zeros((400, 300, 3), np.uint8),
     }

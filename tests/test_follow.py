@@ -35,7 +35,7 @@ def timed(images: Sequence[Image]) -> Iterator[Frame]:
 
 @pytest.fixture(scope="module")
 def photo() -> Image:
-    return np.asarray(skimage.data.astronaut(), np.uint8)  # type: ignore[no-untyped-call]
+    return np.asarray(skimage.data.astronaut(), np.uint8)
 
 
 def placed(photo: Image, x: float, y: float, factor: float = 1.0, size: tuple[int, int] = (288, 256)) -> Image:

@@ -190,14 +190,14 @@ def graded(colours: np.ndarray, transfer: int) -> np.ndarray:
     wide = linear @ np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]]).T
     if transfer == 16:
         power = (wide * 0.0203) ** 0.1593017578125
-        return ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375
+        return np.asarray(((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375)
     if transfer == 18:
         light = wide * 0.203
         luminance = light @ (0.2627, 0.6780, 0.0593)
         scene = light * np.maximum(luminance, 1e-9)[:, None] ** (1 / 1.2 - 1)
         high = 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
-        return np.where(scene <= 1 / 12, np.sqrt(3 * scene), high)
-    return np.where(wide > 0.0031308, 1.055 * wide ** (1 / 2.4) - 0.055, 12.92 * wide)
+        return np.asarray(np.where(scene <= 1 / 12, np.sqrt(3 * scene), high))
+    return np.asarray(np.where(wide > 0.0031308, 1.055 * wide ** (1 / 2.4) - 0.055, 12.92 * wide))
 
 
 @pytest.mark.parametrize("transfer", [14, 16, 18])

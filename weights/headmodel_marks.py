@@ -28,7 +28,6 @@ IRIS = 0.064
 """Radius of the iris in decimetres of the mesh: 5.9 mm, the mean adult's, where the outer eye corners are 92 mm apart."""
 
 
-
 def rasterise(pixels: Array, triangles: Ints, size: int) -> tuple[Ints, Array]:
     """Which triangle each pixel shows, (size, size) with -1 for none, and where in it, (size, size, 3) corner weights."""
     corners = pixels[triangles].reshape(-1, 3)
@@ -41,8 +40,16 @@ def rasterise(pixels: Array, triangles: Ints, size: int) -> tuple[Ints, Array]:
     settings.setCullingMode(cv2.RASTERIZE_CULLING_NONE)
     settings.setShadingType(cv2.RASTERIZE_SHADING_SHADED)
     cv2.triangleRasterize(
-        place.astype(np.float32), np.arange(len(corners), dtype=np.int32).reshape(-1, 3), code.astype(np.float32),
-        colour, depth, np.eye(4, dtype=np.float32), 2 * np.arctan(size / 2 / FAR), 100.0, 2 * FAR, settings,
+        place.astype(np.float32),
+        np.arange(len(corners), dtype=np.int32).reshape(-1, 3),
+        code.astype(np.float32),
+        colour,
+        depth,
+        np.eye(4, dtype=np.float32),
+        2 * np.arctan(size / 2 / FAR),
+        100.0,
+        2 * FAR,
+        settings,
     )
     shown = np.rint(colour[..., 2] * len(triangles)).astype(np.int64) - 1
     return shown, np.concatenate([colour[..., :2], 1 - colour[..., :2].sum(2, keepdims=True)], 2).astype(np.float64)
@@ -93,7 +100,7 @@ class Finder:
 
     def __init__(self, task: Path) -> None:
         options = vision.FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(task)), output_facial_transformation_matrixes=True,
+            base_options=BaseOptions(model_asset_path=str(task)), output_facial_transformation_matrixes=True
         )
         self.task = vision.FaceLandmarker.create_from_options(options)
 

@@ -67,7 +67,7 @@ def pack(mesh: Mesh, finder: Finder) -> tuple[dict[str, NDArray[np.generic]], di
     identity = (size[:COMPONENTS, None] * basis[:COMPONENTS]).reshape(COMPONENTS, -1, 3) / np.sqrt(len(people))
     types = np.stack([settle(archetype(mesh, *kind), marks, corners, weights) for kind in ARCHETYPES])
     spread = size[:COMPONENTS, None] / np.sqrt(len(people))
-    typical = ((types - mean).reshape(len(types), -1) @ (basis[:COMPONENTS] / spread).T)
+    typical = (types - mean).reshape(len(types), -1) @ (basis[:COMPONENTS] / spread).T
     kept = (size[:COMPONENTS] ** 2).sum() / (size**2).sum()
     turn = straight(mesh, mean, finder)
     mean, identity = mean @ turn, identity @ turn
@@ -77,12 +77,17 @@ def pack(mesh: Mesh, finder: Finder) -> tuple[dict[str, NDArray[np.generic]], di
     unit = float(np.linalg.norm(outer[0] - outer[1]))
     names = sorted(set(mesh.units) - {"tongueOut"})
     arrays: dict[str, NDArray[np.generic]] = {
-        "mean": (mean / unit).astype(np.float32), "identity": (identity / unit).astype(np.float16),
-        "triangles": mesh.triangles.astype(np.uint16), "part": mesh.part.astype(np.uint8),
-        "lips": np.rint(mesh.lips * 255).astype(np.uint8), "sky": np.rint(shadow(mesh, mean) * 255).astype(np.uint8),
-        "archetypes": typical.astype(np.float32), "twin": twins(mesh).astype(np.uint16),
+        "mean": (mean / unit).astype(np.float32),
+        "identity": (identity / unit).astype(np.float16),
+        "triangles": mesh.triangles.astype(np.uint16),
+        "part": mesh.part.astype(np.uint8),
+        "lips": np.rint(mesh.lips * 255).astype(np.uint8),
+        "sky": np.rint(shadow(mesh, mean) * 255).astype(np.uint8),
+        "archetypes": typical.astype(np.float32),
+        "twin": twins(mesh).astype(np.uint16),
         "landmark_corners": corners.astype(np.uint16),
-        "landmark_weights": weights.astype(np.float32), "landmark_twin": pair.astype(np.uint16),
+        "landmark_weights": weights.astype(np.float32),
+        "landmark_twin": pair.astype(np.uint16),
     }
     rows: list[Array] = [mesh.units[name] @ turn / unit for name in [*names, "tongueOut"]]
     moved = [np.flatnonzero(np.linalg.norm(row, axis=1) > 5e-4) for row in rows]

@@ -1,9 +1,9 @@
 """Faces: found in pictures, followed through clips, and the person around them told from the background.
 
-    with Tracker() as tracker:
-        found = tracker.portrait(read_image("me.jpg"))
-        for sighting in tracker.follow(reader):
-            ...
+with Tracker() as tracker:
+    found = tracker.portrait(read_image("me.jpg"))
+    for sighting in tracker.follow(reader):
+        ...
 """
 
 from __future__ import annotations

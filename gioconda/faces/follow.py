@@ -61,7 +61,6 @@ class TimedImage(Protocol):
         """(H, W, 3) uint8 RGB, upright."""
 
 
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
     """The face in one frame of a clip."""

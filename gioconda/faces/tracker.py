@@ -48,7 +48,6 @@ class StillPicture(Protocol):
         """SHA-256 of the file."""
 
 
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
     """A portrait and what was noticed while looking at the picture."""
