@@ -36,7 +36,7 @@ NAMES = ("ada", "kofi", "mei", "bram", "ines")
 
 
 @lru_cache(maxsize=8)
-def named(name: str) -> Person:
+def named(name: str) -> Person:  # long: a table of people, formatted one field a line
     """One of the people of the examples, by a name of `NAMES`."""
     if name == "ada":
         return Person(
