@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gioconda import smooth
-from gioconda.errors import DrivingError
+from gioconda.errors import DrivingError, SettingError
 from gioconda.motion import Spool
 from heads import mesh, paste, rigid
 from heads.base import POINTS, SHAPES, Face, Floats, Motion, Rows
@@ -89,6 +89,7 @@ class Recorder:
 
         Raises:
             DrivingError: no face was found in any frame.
+            SettingError: `neutral` does not lie in the performance.
         """
         self._raw.close()
         found = np.array(self._found, bool)
@@ -134,7 +135,20 @@ def _nearest(found: NDArray[np.bool_], expression: Floats, pose: Floats, rest: F
 
 
 def _at(times: NDArray[np.float64], found: NDArray[np.bool_], seconds: float) -> int:
-    """Index of the found frame nearest to a time."""
+    """Index of the found frame nearest to a time.
+
+    Raises:
+        SettingError: the time does not lie in the performance.
+    """
+    step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+    if not -step <= seconds <= times[-1] + step:
+        raise SettingError(
+            f"--neutral lies {seconds - times[-1]:.2f} s behind the part's end."
+            if seconds > 0
+            else "--neutral lies before --start.",
+            f"The part that drives the portrait lasts {times[-1] + step:.2f} s.",
+            "Choose a time within it, in seconds of the clip.",
+        )
     return int(np.argmin(np.where(found, np.abs(times - seconds), np.inf)))
 
 

@@ -12,7 +12,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from gioconda import motion
-from gioconda.errors import DrivingError
+from gioconda.errors import DrivingError, SettingError
 from gioconda.record import Recorded, Recorder
 from heads import mesh, rigid
 from heads.base import Cue, Face, Motion
@@ -125,6 +125,11 @@ def test_the_neutral_frame_is_the_one_nearest_to_the_portrait(tmp_path: Path) ->
         assert record(folder, faces, rest=rest).motion.neutral == expected
     (tmp_path / "asked").mkdir()
     assert record(tmp_path / "asked", faces, neutral=3 * 1.001 / 30).motion.neutral == 3
+
+
+def test_a_neutral_frame_beyond_the_clip_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match=r"--neutral lies 98\.\d+ s behind"):
+        record(tmp_path, [face({})] * 5, neutral=99)
 
 
 def performance(count: int = 12) -> Motion:
