@@ -64,6 +64,17 @@ class Stage:
     """Milliseconds of all processors together."""
 
 
+LAUNCHER = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+process.returncode = 0
+print(status, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+"""
+"""Starts the command line and tells its exit status, processor seconds and peak memory. In between because a process begins
+with the peak of the one that started it (Linux keeps it over exec), and this one holds pictures and encoders."""
+
+
 def person(seed: int, swing: float) -> Any:
     """A picture (SIDE, SIDE, 3) of somebody who talks: `swing` 0 … 1 opens the mouth, smiles and turns the head."""
     import numpy as np
@@ -121,14 +132,14 @@ def run(portrait: Path, clip: Path, *settings: str) -> Run:
     """Animate through the command line, in a process of its own."""
     words = [sys.executable, "-m", "gioconda", "animate", str(portrait), "--driving", str(clip), "--overwrite", *settings]
     began = time.perf_counter()
-    process = subprocess.Popen([*words, "-o", str(clip.with_name("out.mp4"))], cwd=ROOT, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
+    launched = [sys.executable, "-c", LAUNCHER, *words, "-o", str(clip.with_name("out.mp4"))]
+    told = subprocess.run(launched, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
     seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"The command line ended with {process.returncode}.")
+    status, cpu, peak = (float(word) for word in told.split())
+    if code := os.waitstatus_to_exitcode(int(status)):
+        sys.exit(f"The command line ended with {code}.")
     unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes on macOS, KiB elsewhere
-    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit / 1e6)
+    return Run(seconds, cpu, peak * unit / 1e6)
 
 
 def timed(name: str, count: int, work: Callable[[], Any]) -> tuple[Stage, Any]:

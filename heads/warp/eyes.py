@@ -32,6 +32,10 @@ GAZE_LIMIT = 0.14
 iris is 11.7 mm wide: Google, "MediaPipe Iris", 2020; the corners stand 90 mm apart: Farkas, "Anthropometry of the Head and
 Face", 1994)."""
 
+VERGENCE = 0.4
+"""Share of the difference between the eyes that is kept: eyes look the same way (Hering's law of equal innervation, 1868), and
+what else the landmarks say of small irises is mostly noise."""
+
 LOOKING = (0.006, 0.02)
 """Movement of the iris, in the same unit, between which the portrait's own eye fades into the eye laid together anew."""
 
@@ -79,6 +83,7 @@ class Eyes:
 
     def __init__(self, image: Image, points: Floats) -> None:
         self._iod = mesh.eye_distance(points)
+        self._centres = points[[iris[0] for _, iris in EYES]]
         self._balls = [_taken_apart(image, points, eye, iris) for eye, iris in EYES]
 
     def paint(self, patch: Image, openings: Floats, placed: Placed, origin: tuple[int, int]) -> None:
@@ -90,11 +95,13 @@ class Eyes:
             placed: the face in this frame.
             origin: (x, y) of the box in the frame.
         """
-        for ball, (eye, iris) in zip(self._balls, EYES, strict=True):
+        stills = placed.skull.apply(self._centres)
+        gazes = placed.points[[iris[0] for _, iris in EYES], :2] - stills[:, :2]
+        both = gazes.mean(0)
+        gazes = np.clip(both + VERGENCE * (gazes - both), -GAZE_LIMIT * self._iod, GAZE_LIMIT * self._iod)
+        for ball, (eye, _), still, gaze in zip(self._balls, EYES, stills, gazes, strict=True):
             if ball is None:
                 continue
-            still = placed.skull.apply(ball.centre[None])[0]
-            gaze = np.clip((placed.points[iris[0]] - still)[:2], -GAZE_LIMIT * self._iod, GAZE_LIMIT * self._iod)
             looking = ramp(float(np.linalg.norm(gaze)) / self._iod, *LOOKING)
             wider = ramp(opening(placed.points, eye) / max(ball.opening * float(placed.skull.scale), 1e-3), *WIDER)
             share = max(looking, wider)
