@@ -205,8 +205,8 @@ def _written(motion: Motion, held: Bridges, align: Floats, strength: float, spoo
     reach = smooth.reach(float(motion.rate))
     rest = paste.apply(align, motion.points[motion.neutral])
     facing = motion.pose[motion.neutral]
-    # The noise is measured over up to eight blocks spread over the clip.
-    starts = np.linspace(0, max(0, len(motion) - BLOCK), min(8, -(-len(motion) // BLOCK))).astype(int)
+    # The noise is measured over up to three blocks spread over the clip: 25 seconds of it, and 25 MB.
+    starts = np.linspace(0, max(0, len(motion) - BLOCK), min(3, -(-len(motion) // BLOCK))).astype(int)
     spans = [(int(start), min(int(start) + BLOCK, len(motion))) for start in starts]
     noise = smooth.noise([_tracks(motion, held, align, rest, facing, *span) for span in spans])
     expression, pose = motion.expression.copy(), motion.pose.copy()
