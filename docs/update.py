@@ -6,6 +6,7 @@ Text around the markers is written by hand. tests/test_docs.py fails while anyth
 
 from __future__ import annotations
 
+import argparse
 import ast
 import re
 from collections.abc import Iterator
@@ -104,7 +105,14 @@ def pages() -> dict[Path, str]:
 
 
 def main() -> None:
-    """Rewrite the pages."""
+    """Rewrite the pages; with `--speed FILE` also the table of speeds, from what `bench/speed.py` measured."""
+    parser = argparse.ArgumentParser(description="Rewrite the made parts of README.md and docs/architecture.md.")
+    parser.add_argument("--speed", type=Path, metavar="FILE", help="the table of speeds, Markdown")
+    measured = parser.parse_args().speed
+    if measured is not None:
+        readme = ROOT / "README.md"
+        text = fill(readme.read_text(encoding="utf-8"), "speed", measured.read_text(encoding="utf-8"))
+        readme.write_text(text, encoding="utf-8")
     for page, text in pages().items():
         page.write_text(text, encoding="utf-8")
 
