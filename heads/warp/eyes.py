@@ -128,17 +128,9 @@ class Eyes:
     ) -> Image:
         """White and iris (h, w, 3) of a window whose upper left pixel is `corner` in the frame."""
         height, width = between.shape
-        turn = np.linalg.inv(float(placed.skull.scale) * placed.skull.rotation[:2, :2])
-
-        def moved(picture: NDArray[Any], shift: NDArray[np.floating]) -> NDArray[Any]:
-            # Frame pixel to box pixel: the skull's turn in the plane about the eye's centre, undone.
-            start = turn @ (corner + 0.5 - still[:2] - shift) + ball.centre[:2] - ball.origin - 0.5
-            back = np.column_stack([turn, start])
-            flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-            return cv2.warpAffine(picture, back, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-
-        white, iris = moved(ball.white, np.zeros(2)), moved(ball.iris, gaze)
-        cover = np.asarray(moved(ball.cover, gaze), np.float32)
+        size, rest = (width, height), ball.centre[:2] - ball.origin
+        white = carried(ball.white, placed, rest, still[:2], corner, size)
+        iris, cover = (carried(picture, placed, rest, still[:2] + gaze, corner, size) for picture in (ball.iris, ball.cover))
         eyeball = cv2.blendLinear(iris, white, cover, 1 - cover)
         # Light falls from above: the lid shades what lies under it. The shifted opening is what the lid leaves free.
         depth = max(1.0, 0.03 * self._iod)
@@ -147,6 +139,30 @@ class Eyes:
         )
         shade = (1 - LID_SHADOW) + LID_SHADOW * free
         return np.rint(eyeball * shade[..., None]).astype(np.uint8)
+
+
+def carried(
+    picture: NDArray[Any],
+    placed: Placed,
+    rest: NDArray[np.floating],
+    goal: NDArray[np.floating],
+    corner: NDArray[np.floating],
+    size: tuple[int, int],
+) -> NDArray[Any]:
+    """A picture from around a point of the portrait, turned in the plane and sized as the skull is, in a window of the frame.
+
+    Args:
+        picture: (h, w) or (h, w, 3).
+        rest: (2,) the point in the picture, pixels.
+        goal: (2,) where it goes in the frame, pixels.
+        corner: (2,) the window's upper left pixel in the frame.
+        size: (W, H) of the window.
+    """
+    # From the window's pixels back to the picture's: the skull's turn about the point, undone.
+    turn = np.linalg.inv(float(placed.skull.scale) * placed.skull.rotation[:2, :2])
+    back = np.column_stack([turn, turn @ (corner + 0.5 - goal) + rest - 0.5])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(picture, back, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
 def ramp(value: float, low: float, high: float) -> float:

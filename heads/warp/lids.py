@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from heads import mesh
 from heads.base import Floats, Image
-from heads.warp.eyes import EYES, opening, ramp
+from heads.warp.eyes import EYES, carried, opening, ramp
 from heads.warp.layers import spread
 from heads.warp.transfer import Placed
 
@@ -133,12 +133,8 @@ class Lids:
         mask = np.zeros((size[1], size[0]), np.uint8)
         cv2.fillPoly(mask, [np.rint((outline - low - 0.5) * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
         cover = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), soft) * np.float32(share / 255)
-        # Frame pixel to the box of the skin: the skull's turn in the plane about the lid's middle, undone.
-        turn = np.linalg.inv(float(placed.skull.scale) * placed.skull.rotation[:2, :2])
         middle = placed.skull.apply(lid.rest[4:5])[0, :2]
-        start = turn @ (low + np.array(origin) + 0.5 - middle) + lid.rest[4, :2] - lid.origin - 0.5
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        skin = cv2.warpAffine(lid.skin, np.column_stack([turn, start]), size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        skin = carried(lid.skin, placed, lid.rest[4, :2] - lid.origin, middle, low + np.array(origin), size)
         patch[window] = cv2.blendLinear(skin, np.ascontiguousarray(patch[window]), cover, 1 - cover)
 
 
