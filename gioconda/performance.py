@@ -183,13 +183,13 @@ def _at_rate(performance: Performance, rate: Fraction) -> Performance:
 
 def _still(performance: Performance, face: Face, model: HeadModel, rate: Fraction) -> Performance:
     """A single driving picture: its pose and expression are arrived at, held and left again, at `rate` frames per second."""
+    from gioconda.gestures import curves
+
     rest, goal = motions.rest_for(performance.motion, face, model.landmark_units), performance.motion.cue(0)
     arrive, hold, leave = STILL_SECONDS
     count = round(sum(STILL_SECONDS) * float(rate))
     times = np.arange(count) / float(rate)
-    x = np.clip(np.minimum(times / arrive, (arrive + hold + leave - times) / leave), 0, 1)
-    # Minimum-jerk course between two places: Flash and Hogan, J. Neurosci. 5(7), 1985, equation for rest-to-rest motion.
-    share = (x**3 * (10 - 15 * x + 6 * x**2)).astype(np.float32)
+    share = curves.hump(times, 0.0, arrive, hold, leave).astype(np.float32)
     turn = rigid.to_vector(goal.pose @ rest.pose.T)
     motion = Motion(
         times,
