@@ -21,9 +21,10 @@ from PIL import Image as Pillow
 from shell import ROOT, SIDE, Shell, face, frames, read, save
 
 from gioconda import __version__
-from gioconda.cli import OPTIONS, parser, rate
+from gioconda.cli import parser
 from gioconda.gestures import GESTURES
 from gioconda.job import Job, MotionMode, Mouth
+from gioconda.options import OPTIONS, rate
 
 HELP_SECONDS = 1.0
 """Seconds of processor time that `--help` may take."""

@@ -23,7 +23,9 @@ EVERY = sorted([*MODULES, *(file for folder in ("tests", "bench", "examples") fo
 
 BACKWARD = {"weights": {"heads", "gioconda", "app"}, "heads": {"gioconda", "app"}, "gioconda": {"app"}, "app": set()}
 """What a room must not import."""
-PRINTERS = re.compile(r"gioconda/(cli|doctor|__main__)\.py|app\.py|weights/(__main__|make_\w+)\.py|(bench|examples)/.*")
+PRINTERS = re.compile(
+    r"gioconda/(cli|terminal|doctor|__main__)\.py|app\.py|weights/(__main__|make_\w+)\.py|(bench|examples)/.*"
+)
 """Where printing is the purpose: the command line and scripts."""
 CATCHERS = re.compile(r"gioconda/(cli|ui)\.py|app\.py")
 """Where `except Exception` may stand: the outermost layers, which show it to a person.
