@@ -11,24 +11,25 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from heads.base import Head, HeadError
+from heads.base import Head, HeadError, Precision
 
 REGISTRY = {"warp": "heads.warp.head:Warp"}
 """Name of a head to "module:Class"."""
 
 
-def load(name: str, files: Mapping[str, Path], device: str = "cpu") -> Head:
+def load(name: str, files: Mapping[str, Path], device: str = "cpu", precision: Precision = "fp32") -> Head:
     """Import one head and build it from its weight files.
 
     Args:
         name: a key of `REGISTRY`.
         files: name of each file that the head's class lists in `needs`, to where it lies.
-        device: "cpu", "cuda", "cuda:1", "mps"; heads without a network take only "cpu".
+        device: "cpu", "cuda:0", "mps"; heads that are not `accelerated` take only "cpu".
+        precision: of its networks; heads that are not `accelerated` take only "fp32".
 
     Raises:
-        HeadError: there is no head of that name, or it cannot run on the device.
+        HeadError: there is no head of that name, or it cannot run on the device or in the precision.
     """
-    return kind(name).from_files(files, device)
+    return kind(name).from_files(files, device, precision)
 
 
 def kind(name: str) -> type[Head]:

@@ -29,6 +29,9 @@ Floats: TypeAlias = NDArray[np.float32]
 Channel = Literal["points", "expression", "crops"]
 """What of a cue a head can follow: the landmarks, the blendshape weights, or pictures of the driver's face."""
 
+Precision = Literal["fp32", "fp16", "bf16"]
+"""Numbers that a head's networks work with: IEEE single, IEEE half, or the brain float of 16 bits."""
+
 POINTS = 478
 """Landmarks of a face: 468 of the surface and 5 of each iris (MediaPipe Face Landmarker model card, 2023)."""
 
@@ -179,6 +182,8 @@ class Head(Protocol):
     """Key in `heads.REGISTRY`."""
     needs: ClassVar[tuple[str, ...]]
     """Names of its files in `weights/catalogue.toml`; empty when it has none."""
+    accelerated: ClassVar[bool]
+    """Whether it keeps `Accelerated` too: networks that want a GPU. One that does not runs on "cpu" in "fp32" alone."""
     shots: range
     """How many portraits `enroll` takes: `range(1, 2)` for one, `range(1, 33)` for up to 32."""
     drives: frozenset[Channel]
@@ -186,11 +191,11 @@ class Head(Protocol):
     drives on "crops"."""
 
     @classmethod
-    def from_files(cls, paths: Mapping[str, Path], device: str = "cpu") -> Self:
-        """Build the head from its weight files: name of each needed file to its path; device "cpu", "cuda" or "mps".
+    def from_files(cls, paths: Mapping[str, Path], device: str = "cpu", precision: Precision = "fp32") -> Self:
+        """Build the head from its weight files: name of each needed file to its path; device "cpu", "cuda:0" or "mps".
 
         Raises:
-            HeadError: the head does not run on the device, or a file does not hold what it should.
+            HeadError: the head does not run on the device or in the precision, or a file does not hold what it should.
         """
         ...
 
@@ -218,6 +223,14 @@ class Head(Protocol):
         Raises:
             HeadError: at the call, when the identity was made by another head or lacks what this one needs.
         """
+        ...
+
+
+class Accelerated(Head, Protocol):
+    """A head of networks. It takes any device and precision, and falls back to no other by itself."""
+
+    def finite(self) -> bool:
+        """Run a made-up frame through every network; whether all their values are finite in the head's precision."""
         ...
 
 

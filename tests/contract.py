@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
+from typing import cast
 
 import numpy as np
 from safetensors.numpy import load_file
 
 import weights
 from heads import mesh, paste, rigid
-from heads.base import Cue, Face, Head, HeadError, Identity, Image, Portrait
+from heads.base import Accelerated, Cue, Face, Head, HeadError, Identity, Image, Portrait, Precision
 from heads.headmodel import HeadModel
 
 SIZE = (96, 128)
@@ -79,6 +81,7 @@ class Counted:
 
 def check(head: Head) -> None:
     """Raise `Broken` where the head breaks a promise of the contract."""
+    _check_place(head)
     person = portrait()
     performance = cues(9)
     neutral = performance[0]
@@ -96,6 +99,24 @@ def check(head: Head) -> None:
     _check_live(head, identity, performance)
     _check_lost(head, identity, performance, frames)
     _check_refusals(head, identity, neutral)
+
+
+def _check_place(head: Head) -> None:
+    """Where it runs: a head of networks says whether they are finite, another one refuses all but the CPU in fp32."""
+    kind = type(head)
+    if kind.accelerated:
+        promise(callable(getattr(head, "finite", None)), "an accelerated head can say whether its networks are finite")
+        promise(cast(Accelerated, head).finite(), "a head is finite in fp32")
+        return
+    nowhere = {name: Path("nowhere") for name in kind.needs}
+    wrong: list[tuple[str, Precision]] = [("cuda:0", "fp32"), ("cpu", "fp16")]
+    for device, precision in wrong:
+        try:
+            kind.from_files(nowhere, device, precision)
+        except HeadError as error:
+            promise(str(error).count(".") >= 3, f"{device} in {precision}: found, needed, do: {error}")
+        else:
+            raise Broken(f"a head without networks refuses {device} in {precision}")
 
 
 def _shaped(frames: Iterator[Image]) -> Iterator[Image]:

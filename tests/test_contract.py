@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import heads
-from heads.base import Channel, Cue, HeadError, Identity, Image, Portrait
+from heads.base import Channel, Cue, HeadError, Identity, Image, Portrait, Precision
 
 
 @pytest.mark.parametrize("name", sorted(heads.REGISTRY))
@@ -24,11 +24,14 @@ class Still:
 
     name: ClassVar[str] = "still"
     needs: ClassVar[tuple[str, ...]] = ()
+    accelerated: ClassVar[bool] = False
     shots = range(1, 3)
     drives: frozenset[Channel] = frozenset({"expression"})
 
     @classmethod
-    def from_files(cls, paths: Mapping[str, Path], device: str = "cpu") -> Self:
+    def from_files(cls, paths: Mapping[str, Path], device: str = "cpu", precision: Precision = "fp32") -> Self:
+        if (device, precision) != ("cpu", "fp32"):
+            raise HeadError(f"{device} and {precision} were asked for. This head takes cpu and fp32. Leave them out.")
         return cls()
 
     @classmethod
@@ -144,6 +147,23 @@ class TakesAnything(Still):
         return Identity(self.name, tuple(portraits))
 
 
+class GoesAnywhere(Still):
+    @classmethod
+    def from_files(cls, paths: Mapping[str, Path], device: str = "cpu", precision: Precision = "fp32") -> Self:
+        return cls()
+
+
+class CannotSayWhetherItIsFinite(Still):
+    accelerated = True
+
+
+class OverflowsInSinglePrecision(Still):
+    accelerated = True
+
+    def finite(self) -> bool:
+        return False
+
+
 class Mumbles(Still):
     def enroll(self, portraits: Sequence[Portrait]) -> Identity:
         if len(portraits) not in self.shots:
@@ -164,8 +184,8 @@ class StartsChanged(Still):
 
 MUTANTS = [
     ChecksLate, StartsEarly, ReusesItsBuffer, GivesThePortraitAway, DropsAFrame, SharesACounter, RollsDice, GivesFloats,
-    GivesViews, IsDeaf, MovesEverything, ForgetsWhoIsLost, LooksTooFarAhead, TakesAnything, Mumbles, SignsForAnother,
-    StartsChanged,
+    GivesViews, IsDeaf, MovesEverything, ForgetsWhoIsLost, LooksTooFarAhead, TakesAnything, GoesAnywhere,
+    CannotSayWhetherItIsFinite, OverflowsInSinglePrecision, Mumbles, SignsForAnother, StartsChanged,
 ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from heads import mesh
 from heads.ahead import ahead
-from heads.base import Channel, Cue, Floats, HeadError, Identity, Image, Portrait
+from heads.base import Channel, Cue, Floats, HeadError, Identity, Image, Portrait, Precision
 from heads.warp import eyes, layers, layout, lids, mouth, raster
 from heads.warp.transfer import Placed, Transfer
 
@@ -29,6 +29,7 @@ class Warp:
     name: ClassVar[str] = "warp"
     needs: ClassVar[tuple[str, ...]] = ("headmodel.safetensors",)
     """Weight files that `from_files` takes."""
+    accelerated: ClassVar[bool] = False
     shots: range = range(1, 33)
     drives: frozenset[Channel] = frozenset({"points", "expression"})
 
@@ -36,14 +37,17 @@ class Warp:
         self._teeth = teeth
 
     @classmethod
-    def from_files(cls, paths: Mapping[str, Path], device: str = "cpu") -> Self:
+    def from_files(cls, paths: Mapping[str, Path], device: str = "cpu", precision: Precision = "fp32") -> Self:
         """Build the head from its weight files.
 
         Raises:
-            HeadError: the device is not a CPU, which is all that this head runs on.
+            HeadError: anything but "cpu" in "fp32" was asked for, which is all that this head does.
         """
-        if device != "cpu":
-            raise HeadError(f"The warp head was asked to run on {device!r}. It runs on the CPU. Leave the device out.")
+        if (device, precision) != ("cpu", "fp32"):
+            raise HeadError(
+                f"The warp head was asked to run on {device!r} in {precision!r}. It has no networks: cpu and fp32. "
+                "Leave device and precision out."
+            )
         from safetensors.numpy import load_file
 
         return cls(mouth.Teeth.of(load_file(paths["headmodel.safetensors"])))
