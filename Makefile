@@ -38,7 +38,7 @@ $(PY):
 
 # The stamps are made anew when the lists change; pip then installs only the difference.
 $(VENV)/installed: requirements.txt | $(PY)
-	@echo "Installing what Gioconda needs into $(VENV) (about 700 MB, a minute or two) ..."
+	@echo "Installing what Gioconda needs into $(VENV) (PyTorch is the larger part, with CUDA some gigabytes; minutes) ..."
 	@$(PIP) install --quiet -r requirements.txt
 	@touch $@
 

@@ -1,0 +1,38 @@
+"""Weight files of small networks, made in a test's own folder with the names, keys and layout of the published ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors.torch import save_file
+from torch import Tensor
+
+from heads.liveportrait.networks import FILES, build
+from heads.liveportrait.sizes import TINY, Sizes
+from heads.liveportrait.standin import StandIn
+
+
+class Recorded(StandIn):
+    """Remembers what it was asked for."""
+
+    def __init__(self, network: str, seed: str) -> None:
+        super().__init__(network, seed)
+        self.tensors: dict[str, Tensor] = {}
+
+    def take(self, key: str, *shape: int) -> Tensor:
+        self.tensors[key] = super().take(key, *shape)
+        return self.tensors[key].clone()
+
+
+def tensors(network: str, seed: str = "0", sizes: Sizes = TINY) -> dict[str, Tensor]:
+    """Every tensor of a network's file, as `Networks.tiny` has them."""
+    source = Recorded(network, seed)
+    build(network, source, sizes)
+    return source.tensors
+
+
+def files(folder: Path, seed: str = "0", sizes: Sizes = TINY) -> dict[str, Path]:
+    """The five files; name to path."""
+    for network, name in FILES.items():
+        save_file(tensors(network, seed, sizes), folder / name, {"format": "pt"})
+    return {name: folder / name for name in FILES.values()}

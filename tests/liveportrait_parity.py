@@ -1,0 +1,136 @@
+"""Adapter for a runner of parity cases: `setup(weights folder)`, then one function for each kind of case, arrays in and out.
+
+It only calls the product. A runner gives each function the case's input arrays and its parameters, and compares the arrays
+that come back with those of the original networks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from heads.liveportrait import images, keypoints
+from heads.liveportrait.keypoints import KeyMotion
+from heads.liveportrait.networks import FILES, Networks
+
+Arrays = Mapping[str, NDArray[Any]]
+
+_LOADED: list[Networks] = []
+
+
+def setup(weights_dir: str) -> None:
+    """Load the five files of a folder."""
+    _LOADED[:] = [Networks.load({file: Path(weights_dir) / file for file in FILES.values()})]
+
+
+def networks() -> Networks:
+    return _LOADED[0]
+
+
+def tensors(inputs: Arrays, *names: str) -> list[Tensor]:
+    return [torch.from_numpy(np.asarray(inputs[name], np.float32)) for name in names]
+
+
+def arrays(**named: Tensor) -> dict[str, NDArray[Any]]:
+    return {name: tensor.numpy() for name, tensor in named.items()}
+
+
+def F(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:  # noqa: N802 - the kind's name
+    return arrays(feature_3d=networks().features(images.prepare(list(inputs["image_u8"]), 256)))
+
+
+def M(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:  # noqa: N802
+    return arrays(**networks().raw_motion(images.prepare(list(inputs["image_u8"]), 256)))
+
+
+def W(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:  # noqa: N802
+    warped = networks().warp(*tensors(inputs, "feature", "kp_source", params["kp_driving"]))
+    return arrays(out=warped.seg, deformation=warped.deformation, occlusion_map=warped.occlusion)
+
+
+def G(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:  # noqa: N802
+    return arrays(image=networks().generate(*tensors(inputs, "feature")))
+
+
+def S(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:  # noqa: N802
+    (x,) = tensors(inputs, params["net"])
+    points, rest = x[:, :63].unflatten(1, (21, 3)), x[:, 63:]
+    if params["net"] == "stitching":
+        return arrays(out=networks().stitch(points, rest.unflatten(1, (21, 3))))
+    return arrays(out=getattr(networks(), {"lip": "lip", "eye": "eyes"}[params["net"]])(points, rest).flatten(1))
+
+
+def headpose(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    return arrays(degrees=keypoints.degrees(*tensors(inputs, "logits")))
+
+
+def rotation(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    (angles,) = tensors(inputs, "pitch_yaw_roll_deg")
+    return arrays(R=keypoints.rotation(*angles.split(1, 1)))
+
+
+def transform(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    return arrays(x=keypoints.transform(motion_of(inputs, "")))
+
+
+def motion_of(inputs: Arrays, prefix: str) -> KeyMotion:
+    names = ("kp", "exp", "pitch", "yaw", "roll", "t", "scale")
+    return KeyMotion.of(*tensors(inputs, *(prefix + name for name in names)))
+
+
+def stitch_fn(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    x_s, x_d = tensors(inputs, "kp_source", "kp_driving")
+    delta = networks().stitch(x_s, x_d)
+    return arrays(kp_new=keypoints.stitched(x_d, delta), delta=delta)
+
+
+def prepare(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    same, big, odd = (inputs[f"{name}_u8"] for name in ("same", "big", "odd"))
+    single = {name: images.prepare([image], 256) for name, image in (("same", same), ("big", big), ("odd", odd))}
+    return arrays(**single, video=images.prepare([same, same[::-1]], 256)[:, None])
+
+
+def parse(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    return {"u8": images.to_uint8(*tensors(inputs, "out"))}
+
+
+def motion(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """A source image, several driving frames, no retargeting; others give nothing and are told as missing."""
+    source, driving = motion_of(inputs, "src_"), motion_of(inputs, "drv_")[: params["driving_frames"]]
+    retargeting = any(params[f"flag_{name}"] for name in ("normalize_lip", "eye_retargeting", "lip_retargeting"))
+    if len(source) > 1 or len(driving) < 2 or retargeting:
+        return {}
+    x_s = keypoints.transform(source)
+    relative, region = params["flag_relative_motion"], params["animation_region"]
+    x_d = keypoints.follow(source, driving, driving[:1], relative=relative, region=region)
+    if params["flag_stitching"]:
+        x_d = keypoints.stitched(x_d, networks().stitch(x_s, x_d))
+    x_d = keypoints.amplified(x_s, x_d, params["driving_multiplier"])
+    return arrays(x_s=x_s.expand(len(x_d), -1, -1), x_d_new=x_d)
+
+
+def chain(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    nets, number = networks(), params["driving"]
+    image = images.prepare([inputs["source_u8"]], 256)
+    source, driving = nets.motion(image), nets.motion(images.prepare([inputs["driving_u8"][number]], 256))
+    x_s, x_d = keypoints.transform(source), keypoints.transform(driving)
+    out = {f"{who}_{name}": getattr(read, name) for who, read in (("src", source), ("drv", driving)) for name in READ}
+    moved = x_d
+    if params["stitching"]:
+        moved = out["x_d_stitched"] = keypoints.stitched(x_d, nets.stitch(x_s, x_d))
+    volume = nets.features(image)
+    warped = nets.warp(volume, x_s, moved)
+    picture = nets.generate(warped.seg)
+    shown = arrays(**out, x_s=x_s, x_d=x_d, feature_3d=volume, warped=warped.seg, image=picture)
+    more = arrays(deformation=warped.deformation, occlusion_map=warped.occlusion)
+    return shown | more | {"image_u8": images.to_uint8(picture)}
+
+
+READ = ("pitch", "yaw", "roll", "t", "exp", "scale", "kp")
+"""What a chain tells of each picture's motion."""
