@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from gioconda.media import VideoReader
     from heads.headmodel import HeadModel
 
-READING = "Reading the performance"
-"""Label of the steps in which the driver's face is tracked."""
+READING, MEASURING = "Reading the performance", "Measuring its movement"
+"""Labels of the steps in which the driver's face is tracked, and in which its frames are registered to each other."""
 
 TRACKED_SIDE = 960
 """Pixels: larger driving clips are read at this size; a face a quarter as wide still has 240 pixels, more than the
@@ -113,7 +113,11 @@ def driven(job: Job, path: Path, face: Face | None, folder: Path) -> Generator[S
                 yield Step(READING, done, max(done, expected))
         # Seconds that people give and read are the clip's own, also where only a part of it is used.
         wanted = None if job.neutral is None else job.neutral - clip.begins
-        recorded = recorder.finish(face, strength=job.smooth, neutral=wanted)
+        neutral = recorder.settle(face, wanted)
+        if len(recorder) > 1:
+            for done in _corrected(clip, recorder, neutral):
+                yield Step(MEASURING, done, len(recorder))
+        recorded = recorder.finish(face, strength=job.smooth)
     motion = recorded.motion
     lost = [[round(clip.begins + moment, 3) for moment in span] for span in recorded.lost]
     notes = []
@@ -136,6 +140,19 @@ def driven(job: Job, path: Path, face: Face | None, folder: Path) -> Generator[S
     }
     cue, frames = motion.cue(motion.neutral), range(len(motion))
     return Performance(motion, cue, clip, frames, recorded.align, clip.tail, report, tuple(notes))
+
+
+def _corrected(clip: VideoReader, recorder: Recorder, neutral: int) -> Iterator[int]:
+    """Register every frame to the neutral one and correct the recorder's landmarks; yields how many frames are done."""
+    from gioconda.register import registered
+
+    points = recorder.landmarks(neutral)
+    with closing(iter(clip)) as frames:  # type: ignore[type-var]
+        rest = next(frame.image for index, frame in enumerate(frames) if index == neutral)
+    assert points is not None, "the neutral frame shows a face"
+    with closing(iter(clip)) as frames:  # type: ignore[type-var]
+        pairs = ((frame.image, recorder.landmarks(index)) for index, frame in enumerate(frames))
+        yield from recorder.correct(registered((rest, points), pairs))
 
 
 def _given(job: Job, motion: Motion, name: str, kind: str) -> Performance:

@@ -6,7 +6,7 @@ The landmarks lie in a file of the job's folder and are worked on in blocks, so 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -68,6 +68,7 @@ class Recorder:
         self._ticks, self._found = array("q"), bytearray()
         self._expression, self._pose = array("f"), array("f")
         self._last: Face | None = None
+        self._neutral: int | None = None
 
     def add(self, ticks: int, face: Face | None) -> None:
         """Take the next frame: its time stamp in ticks and the face seen in it, landmarks in pixels, or None."""
@@ -78,13 +79,12 @@ class Recorder:
         self._pose.frombytes(np.asarray(np.eye(3) if last is None else last.pose, np.float32).tobytes())
         self._raw.append(np.zeros((POINTS, 3)) if last is None else last.points)
 
-    def finish(self, rest: Face | None, *, strength: float, neutral: float | None = None) -> Recorded:
-        """Choose the neutral frame, smooth, and bring everything into the neutral frame's unit crop.
+    def settle(self, rest: Face | None, neutral: float | None = None) -> int:
+        """Take no more frames and choose the neutral one; returns its index.
 
         Args:
             rest: the portrait's face; the neutral frame is the found one nearest to it in pose and blendshapes. None takes
                 the frame nearest to a resting face that looks straight ahead.
-            strength: 0 … 4, factor on the measured noise that is smoothed away; 0 leaves the landmarks as they are.
             neutral: seconds of the frame to take as neutral instead.
 
         Raises:
@@ -99,13 +99,42 @@ class Recorder:
                 "The driving clip needs one face that is seen from the front or up to about 45 degrees from the side.",
                 "Choose another clip, or cut it to the part that shows the face with --start and --end.",
             )
-        times = (np.array(self._ticks) - self._ticks[0]) * float(self._clock)
-        # Gaps repeat the last face; the time before the first one shows the first.
-        expression = np.array(self._expression, np.float32).reshape(-1, SHAPES)
-        pose = np.array(self._pose, np.float32).reshape(-1, 3, 3)
-        first = int(np.argmax(found))
-        expression[:first], pose[:first] = expression[first], pose[first]
-        index = _nearest(found, expression, pose, rest) if neutral is None else _at(times, found, neutral)
+        expression, pose = self._shapes(found)
+        self._neutral = _nearest(found, expression, pose, rest) if neutral is None else _at(self._times(), found, neutral)
+        return self._neutral
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def landmarks(self, index: int) -> Floats | None:
+        """The tracked landmarks (478, 3) of a frame, pixels, or None where no face was found; after `settle`."""
+        return self._raw[index] if self._found[index] else None
+
+    def correct(self, rows: Iterator[Floats | None]) -> Iterator[int]:
+        """Take better landmarks (478, 3), pixels, for every frame, None where no face was found; yields how many are taken."""
+        spool = Spool(self._folder / "corrected")
+        with closing(spool):
+            last: Floats | None = None
+            for count, row in enumerate(rows, 1):
+                last = row if row is not None else last
+                spool.append(np.zeros((POINTS, 3)) if last is None else last)
+                yield count
+        self._raw = spool
+
+    def finish(self, rest: Face | None, *, strength: float, neutral: float | None = None) -> Recorded:
+        """Smooth, and bring everything into the neutral frame's unit crop.
+
+        Args:
+            rest: as for `settle`, which is called when it was not yet.
+            strength: 0 … 4, factor on the measured noise that is smoothed away; 0 leaves the landmarks as they are.
+            neutral: likewise.
+
+        Raises:
+            DrivingError, SettingError: as `settle`.
+        """
+        index = self.settle(rest, neutral) if self._neutral is None else self._neutral
+        found, times = np.array(self._found, bool), self._times()
+        expression, pose = self._shapes(found)
         align = paste.align(self._raw[index])
         raw = Motion(times, self._rate, self._clock, self._raw, expression, pose, found, index)
         bridged, held = _bridge(raw)
@@ -113,6 +142,18 @@ class Recorder:
         with closing(spool):
             result, noise = _written(bridged, held, align, strength, spool)
         return Recorded(result, align, _spans(times, found, float(1 / self._rate)), noise)
+
+    def _times(self) -> NDArray[np.float64]:
+        """(T,) seconds from the first frame."""
+        return np.asarray((np.array(self._ticks) - self._ticks[0]) * float(self._clock))
+
+    def _shapes(self, found: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        """Blendshape weights (T, 52) and poses (T, 3, 3); gaps repeat the last face, the time before the first one shows it."""
+        expression = np.array(self._expression, np.float32).reshape(-1, SHAPES)
+        pose = np.array(self._pose, np.float32).reshape(-1, 3, 3)
+        first = int(np.argmax(found))
+        expression[:first], pose[:first] = expression[first], pose[first]
+        return expression, pose
 
     def close(self) -> None:
         """Stop taking frames; does nothing after `finish`."""

@@ -1,0 +1,82 @@
+"""Landmarks corrected by what the pictures show to have moved."""
+
+from __future__ import annotations
+
+from itertools import repeat
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from gioconda.faces import Tracker
+from gioconda.media import read_image
+from gioconda.register import LIMIT, Registration, registered
+from heads import mesh
+from heads.base import Floats, Image
+
+PORTRAIT = Path(__file__).parent.parent / "examples" / "portraits" / "ada.jpg"
+
+SKIN = sorted(set(range(468)) - {i for loop in (mesh.RIGHT_EYE, mesh.LEFT_EYE, mesh.LIPS_INNER, mesh.FACE_OVAL) for i in loop})
+
+
+@pytest.fixture(scope="module")
+def rest() -> tuple[Image, Floats]:
+    picture = read_image(PORTRAIT)
+    with Tracker() as tracker:
+        return picture.image, tracker.find(picture.image)[0].points
+
+
+def moved(rest: tuple[Image, Floats]) -> tuple[Image, Floats]:
+    """The portrait pulled about smoothly by up to 3 % of the eyes' distance, and where its landmarks then are."""
+    image, points = rest
+    height, width = image.shape[:2]
+    iod = mesh.eye_distance(points)
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+
+    def shift(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        return 0.03 * iod * np.sin(x / (0.9 * iod)), 0.03 * iod * np.cos(y / (0.7 * iod))
+
+    across, down = shift(x, y)
+    picture = np.asarray(cv2.remap(image, x + across, y + down, cv2.INTER_CUBIC), np.uint8)
+    true = points.copy()
+    for _ in range(8):  # the picture says whence a pixel comes; where a landmark goes is its inverse
+        across, down = shift(true[:, 0] - 0.5, true[:, 1] - 0.5)
+        true[:, 0], true[:, 1] = points[:, 0] - across, points[:, 1] - down
+    return picture, true
+
+
+def error(points: Floats, true: Floats) -> float:
+    """Median distance of the skin's landmarks in pixels."""
+    return float(np.median(np.linalg.norm((points - true)[SKIN, :2], axis=1)))
+
+
+def test_landmarks_that_miss_the_movement_find_it(rest: tuple[Image, Floats]) -> None:
+    picture, true = moved(rest)
+    corrected = Registration(*rest)(picture, rest[1])  # as if the tracker had seen no movement at all
+    assert error(corrected, true) < 0.25 * error(rest[1], true)
+    assert (corrected[:, 2] == rest[1][:, 2]).all()
+
+
+def test_landmarks_that_are_right_stay(rest: tuple[Image, Floats]) -> None:
+    assert error(Registration(*rest)(*rest), rest[1]) < 0.002 * mesh.eye_distance(rest[1])
+    picture, true = moved(rest)
+    assert error(Registration(*rest)(picture, true), true) < 0.004 * mesh.eye_distance(rest[1])
+
+
+def test_another_picture_altogether_moves_nothing_far(rest: tuple[Image, Floats]) -> None:
+    image, points = rest
+    noise = np.random.default_rng(1).integers(0, 256, image.shape).astype(np.uint8)
+    corrected = Registration(*rest)(noise, points)
+    assert np.linalg.norm((corrected - points)[:, :2], axis=1).max() <= 1.01 * LIMIT * mesh.eye_distance(points)
+    assert error(corrected, points) < 0.03 * mesh.eye_distance(points)
+
+
+def test_two_threads_give_the_same_bits_in_order(rest: tuple[Image, Floats]) -> None:
+    picture, true = moved(rest)
+    pairs = [(picture, rest[1]), (rest[0], None), (rest[0], true), *repeat((picture, true), 9)]
+    rows = list(registered(rest, pairs))
+    single = Registration(*rest)
+    for row, (image, points) in zip(rows, pairs, strict=True):
+        assert (row is None) == (points is None)
+        assert row is None or points is None or np.array_equal(row, single(image, points))
