@@ -5,24 +5,20 @@ Rendering onwards is one chain of generators: a handful of frames exist, whateve
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import tempfile
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import heads
 import weights
-from gioconda import __version__, motion
+from gioconda import __version__, motion, report
 from gioconda.checks import check_job
-from gioconda.errors import OutputError, PortraitError
-from gioconda.job import Clip, Finished, Job
+from gioconda.errors import PortraitError
+from gioconda.job import Finished, Job
 from gioconda.marks import label
 from gioconda.performance import Performance, pictures, prepared, with_crop
 from heads.ahead import ahead
@@ -75,25 +71,14 @@ def _run(job: Job) -> Generator[Step | Finished, None, None]:
                 f"The {job.head} head follows pictures of the driver's face, and a {performance.report['kind']} has none. "
                 "It needs a driving clip. Give --driving CLIP, or choose --head warp."
             )
-        written = yield from _written(job, head, [f.portrait for f in found], performance)
+        path, reel = yield from _written(job, head, [f.portrait for f in found], performance)
         lap("painting")
-        report = _report(job, found, performance, seconds)
-        clip = _clip(job, performance, found[0].portrait, written, report)
+        height, width = found[0].portrait.image.shape[:2]
+        told = report.report(job, found, performance, seconds)
+        clip = report.clip(job, performance, (width, height), path, reel, told)
         if job.report is not None:
-            _write_report(clip, Path(job.report))
+            report.write(clip, Path(job.report))
         yield Finished("Done", clip.frames, clip.frames, None, clip)
-
-
-def _write_report(clip: Clip, path: Path) -> None:
-    try:
-        path.write_text(json.dumps(clip.report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise OutputError(
-            f"The video {clip.path} is finished, but its report could not be written to {path} ({error.strerror}).",
-            "A report needs a place with room for about 4 kB.",
-            "Run again with another --report, or do without it.",
-        ) from error
 
 
 def head_model() -> HeadModel:
@@ -222,53 +207,3 @@ def tags(job: Job) -> dict[str, str]:
         "artist": tool,
         "genre": label.TEXT,
     }
-
-
-def _report(job: Job, found: list[Found], performance: Performance, seconds: dict[str, float]) -> dict[str, Any]:
-    settings = {k: str(v) if isinstance(v, (Path, Fraction)) else v for k, v in asdict(job).items()}
-    settings["portraits"] = [str(path) for path in job.portraits]
-    return {
-        "tool": "Gioconda",
-        "version": __version__,
-        "head": job.head,
-        "settings": settings,
-        "portraits": [
-            {
-                "name": Path(path).name,
-                "sha256": one.portrait.digest,
-                "size": [one.portrait.image.shape[1], one.portrait.image.shape[0]],
-                "faces": one.faces,
-            }
-            for path, one in zip(job.portraits, found, strict=True)
-        ],
-        "driving": performance.report,
-        "notes": [*(note for one in found for note in one.notes), *performance.notes],
-        "seconds": seconds,
-    }
-
-
-def _clip(
-    job: Job, performance: Performance, portrait: Portrait, written: tuple[Path, Path | None], report: dict[str, Any]
-) -> Clip:
-    path, reel = written
-    timing = performance.motion
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    marks = (("label",) if job.label else ()) + ("tags",)
-    size = (portrait.image.shape[1], portrait.image.shape[0])
-    length = performance.seconds
-    report["output"] = {
-        "path": os.fspath(path),
-        "sha256": digest,
-        "frames": len(timing),
-        "rate": str(timing.rate),
-        "size": list(size),
-        "seconds": round(length, 3),
-        "marks": list(marks),
-    }
-    small = None
-    if job.preview is not None:
-        from gioconda.media import preview
-
-        small = preview(path, job.preview)
-    return Clip(path, len(timing), timing.rate, size, length, digest, job.head, marks, report, reel, small)
