@@ -1,4 +1,4 @@
-"""The command line: `python -m gioconda animate | motion | gestures | doctor`.
+"""The command line: `python -m gioconda animate | motion | gestures | weights | doctor`.
 
 Exit codes: 0 done, 1 something is broken, 2 the input cannot be used, 130 interrupted. Results go to the standard output (the
 paths that were written), everything else to the standard error. Nothing heavy is imported before it is needed.
@@ -24,6 +24,9 @@ from gioconda.terminal import WIDTH, say, walk, wrapped
 
 DEBUG = "GIOCONDA_DEBUG"
 """Environment variable: 1 shows the traceback of an unexpected error."""
+
+ACTIONS = "list|pull|verify|where"
+"""What can be done with weight files."""
 
 ABOUT = """\
 Gioconda animates a portrait: a photograph, painting or statue moves its head, speaks and smiles as a face
@@ -95,6 +98,12 @@ def parser() -> Parser:
     for name in RECORDED:
         add(motion, name, OPTIONS[name])
     command("gestures", "list the built-in performances", _gestures, "")
+    shelf = command("weights", "list, fetch and check the files with the trained numbers", _weights, f"{ACTIONS} [NAME ...]")
+    shelf.add_argument("action", choices=ACTIONS.split("|"), metavar=ACTIONS, help="what to do; only pull uses the network")
+    shelf.add_argument(
+        "names", nargs="*", metavar="NAME", help="a file, or a head whose files are meant (default: all; pull wants a name)"
+    )
+    shelf.add_argument("--json", action="store_true", default=False, help="list: everything that is known, as JSON")
     doctor = command("doctor", "say what is installed, what will be slow, and whether animate can work", _doctor, "[--json]")
     doctor.add_argument("--json", action="store_true", default=False, help="everything that was found, as JSON")
     return top
@@ -189,6 +198,31 @@ def _gestures(_chosen: argparse.Namespace, _interrupt: Interrupt) -> int:
         ends = ", can be repeated without an end" if gesture.loops else ""
         say(f"{gesture.name:<{wide}}  {gesture.about} ({gesture.seconds:g} s{ends})", sys.stdout)
     return 0
+
+
+def _weights(chosen: argparse.Namespace, interrupt: Interrupt) -> int:
+    from gioconda import shelf
+    from weights import found, located
+
+    if chosen.action == "list":
+        table = shelf.rows(chosen.names)
+        text = json.dumps(table, indent=2, ensure_ascii=False) if chosen.json else "\n".join(shelf.lines(table))
+        say(text, sys.stdout)
+        return 0
+    if chosen.action == "where":
+        for entry in shelf.chosen(chosen.names):
+            if chosen.names or located(entry.name):
+                say(str(found(entry.name)), sys.stdout)
+        return 0
+    work = shelf.pull if chosen.action == "pull" else shelf.verify
+    result = walk(work(chosen.names), shelf.Shelved, interrupt)
+    for note in result.notes:
+        say(f"note: {note}", sys.stderr)
+    for path in result.paths:
+        say(str(path), sys.stdout)
+    for sentence in result.wrong:
+        _fail(sentence, 1)
+    return 1 if result.wrong else 0
 
 
 def _doctor(chosen: argparse.Namespace, _interrupt: Interrupt) -> int:

@@ -142,24 +142,19 @@ def _weights(broken: list[str]) -> list[dict[str, Any]]:
         broken.append(f"The catalogue of weights cannot be read ({error}). Get it anew: clone again.")
         return []
     for entry in entries:
-        bundled = (weights.HOME / entry.name).is_file()
-        row = {"name": entry.name, "bytes": entry.bytes, "where": "bundled" if bundled else "cache", "state": "right"}
-        if not bundled and entry.repo and not _cached(entry):
+        place = weights.located(entry.name)
+        where = "bundled" if place is not None and place.parent == weights.HOME else "cache"
+        row = {"name": entry.name, "bytes": entry.bytes, "where": where, "path": str(place or ""), "state": "right"}
+        if place is None and entry.repo:
             row |= {"where": entry.repo, "state": "not fetched yet"}
         else:
             try:
-                weights.path(entry.name)
+                weights.found(entry.name)
             except weights.WeightsError as error:
                 row["state"] = str(error)
                 broken.append(str(error))
         rows.append(row)
     return rows
-
-
-def _cached(entry: weights.Entry) -> bool:
-    from huggingface_hub import try_to_load_from_cache
-
-    return isinstance(try_to_load_from_cache(entry.repo, entry.name, revision=entry.revision), str)
 
 
 def _machine() -> dict[str, Any]:

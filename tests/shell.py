@@ -130,9 +130,11 @@ class Shell:
             assert words in message, message
         assert sorted(self.folder.rglob("*")) == before
 
-    def started(self, *arguments: object, before: str = "", **streams: Any) -> subprocess.Popen[bytes]:
+    def started(
+        self, *arguments: object, before: str = "", environment: Mapping[str, str] = os.environ, **streams: Any
+    ) -> subprocess.Popen[bytes]:
         """A command in a process of its own, after the Python statements `before`."""
         script = f"import sys\n{before}\nfrom gioconda.cli import main\nsys.exit(main(sys.argv[1:]))"
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environment = {**environment, "PYTHONPATH": str(ROOT)}
         words = [sys.executable, "-c", script, *map(str, arguments)]
         return subprocess.Popen(words, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, **streams)

@@ -61,11 +61,11 @@ def test_help_is_quick_and_says_what_to_type() -> None:
     assert not {"numpy", "av", "cv2", "mediapipe", "gradio", "tqdm"} & set(modules)
     assert "animates a portrait" in done.stdout
     assert len(re.findall(r"^  python -m gioconda \w+ .+", done.stdout, re.MULTILINE)) == 3
-    for command in ("animate", "motion", "gestures", "doctor"):
+    for command in ("animate", "motion", "gestures", "weights", "doctor"):
         assert re.search(rf"^    {command} +\S.*", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", ["animate", "motion", "gestures", "doctor"])
+@pytest.mark.parametrize("command", ["animate", "motion", "gestures", "weights", "doctor"])
 def test_help_of_a_command(command: str) -> None:
     done = told(command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
@@ -332,8 +332,6 @@ def test_doctor_names_a_weight_file_that_is_not_right(shell: Shell, monkeypatch:
     model = home / "headmodel.safetensors"
     model.write_bytes(model.read_bytes()[:-1])
     monkeypatch.setattr(weights, "HOME", home)
-    monkeypatch.setattr(weights.catalogue, "__defaults__", (home,))
-    monkeypatch.setattr(weights.path, "__defaults__", (home,))
     result = shell.run("doctor")
     assert result.code == 1
     assert re.search(r"^Broken: The weight file .*headmodel.safetensors has [\d,]+ bytes\.", result.out, re.MULTILINE)

@@ -1,25 +1,18 @@
-"""Weight files: found, checked, refused when altered, fetched from a Hub that speaks the real protocol on loopback."""
+"""Weight files: catalogued, found, checked, refused when altered; tests/test_weights_hub.py has those that are fetched."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from hub import REVISION, ROOT
 
 import weights
 from weights.__main__ import page, update
 
-ROOT = Path(__file__).parent.parent
 PAYLOAD = b"safe numbers " * 4096
-REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
 def shelf(folder: Path, content: bytes | None = PAYLOAD, *, expected: bytes = PAYLOAD, extra: str = "") -> Path:
@@ -134,97 +127,3 @@ def test_update_wants_an_entry_first(tmp_path: Path) -> None:
     (shelf(tmp_path) / "extra.bin").touch()
     with pytest.raises(weights.WeightsError, match=r"no entry of extra\.bin.*Write the entry first"):
         update(["extra.bin"], tmp_path)
-
-
-@contextmanager
-def hub(content: bytes) -> Iterator[tuple[str, list[str]]]:
-    """A Hub of one file: HEAD tells commit, ETag and size, GET the bytes. Gives its address and the requests it saw."""
-    seen: list[str] = []
-
-    class Answer(BaseHTTPRequestHandler):
-        def answer(self) -> None:
-            seen.append(f"{self.command} {self.path}")
-            known = self.path == f"/gioconda/net/resolve/{REVISION}/net.safetensors"
-            self.send_response(200 if known else 404)
-            if known:
-                self.send_header("X-Repo-Commit", REVISION)
-                self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
-            self.send_header("Content-Length", str(len(content) if known else 0))
-            self.end_headers()
-            if known and self.command == "GET":
-                self.wfile.write(content)
-
-        do_GET = do_HEAD = answer  # noqa: N815 - names that http.server calls
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - name of http.server
-            """Keep the test's output quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", seen
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def ask(folder: Path, endpoint: str, cache: Path, **environment: str) -> str:
-    """What a fresh process says that asks for the file: its path, or the error. The client reads its settings at import."""
-    asking = (
-        "import sys, pathlib, weights\n"
-        "try: print(weights.path('net.safetensors', pathlib.Path(sys.argv[1])))\n"
-        "except weights.WeightsError as error: print(error)"
-    )
-    settings = {"HF_ENDPOINT": endpoint, "HF_HOME": str(cache), "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1"}
-    result = subprocess.run(
-        [sys.executable, "-c", asking, str(folder)],
-        cwd=ROOT,
-        env={**os.environ, **settings, **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return result.stdout.strip()
-
-
-HOSTED = f'repo = "gioconda/net"\nrevision = "{REVISION}"'
-
-
-def test_fetched_once_then_found_in_the_cache_even_offline(tmp_path: Path) -> None:
-    folder = shelf(tmp_path / "weights", None, extra=HOSTED)
-    with hub(PAYLOAD) as (endpoint, seen):
-        fetched = Path(ask(folder, endpoint, tmp_path / "cache"))
-        assert fetched.read_bytes() == PAYLOAD
-        assert [line.split()[0] for line in seen] == ["HEAD", "GET"]
-        assert ask(folder, endpoint, tmp_path / "cache") == str(fetched)
-        assert len(seen) == 2
-    assert ask(folder, endpoint, tmp_path / "cache", HF_HUB_OFFLINE="1") == str(fetched)
-
-
-def test_same_length_wrong_bytes_from_the_hub_are_refused(tmp_path: Path) -> None:
-    folder = shelf(tmp_path / "weights", None, extra=HOSTED)
-    with hub(PAYLOAD[::-1]) as (endpoint, _):
-        said = ask(folder, endpoint, tmp_path / "cache")
-    assert "has the SHA-256" in said
-    assert "Delete" in said
-
-
-def test_not_cached_and_offline_says_so_without_asking_anyone(tmp_path: Path) -> None:
-    folder = shelf(tmp_path / "weights", None, extra=HOSTED)
-    with hub(PAYLOAD) as (endpoint, seen):
-        said = ask(folder, endpoint, tmp_path / "cache", HF_HUB_OFFLINE="1")
-    assert seen == []
-    assert "because HF_HUB_OFFLINE is set" in said
-    assert "Unset HF_HUB_OFFLINE, or put the file at" in said
-
-
-def test_a_hub_without_the_file_says_what_was_tried(tmp_path: Path) -> None:
-    folder = shelf(tmp_path / "weights", None, extra=HOSTED.replace("gioconda/net", "gioconda/gone"))
-    with hub(PAYLOAD) as (endpoint, _):
-        said = ask(folder, endpoint, tmp_path / "cache")
-    assert "could not be fetched from gioconda/gone@01234567 (" in said
-    assert "404" in said
-    assert endpoint in said

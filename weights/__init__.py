@@ -6,7 +6,8 @@ A file is looked for in three places, in this order:
     cache     the Hugging Face cache ($HF_HOME), where an earlier run or the Space's `preload_from_hub` put it
     Hub       huggingface.co (or $HF_ENDPOINT), at the 40-digit revision of the catalogue; never with HF_HUB_OFFLINE=1
 
-A file whose bytes differ from the catalogue is refused, never replaced by another one. This room knows no tensors.
+A file whose bytes differ from the catalogue is refused, never replaced by another one. Only `fetching` (and `path`, which calls
+it) talks to the Hub, and only about a file that is neither bundled nor cached. This room knows no tensors.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["HOME", "Entry", "WeightsError", "catalogue", "digest", "path"]
+__all__ = ["HOME", "Entry", "Fetching", "WeightsError", "catalogue", "digest", "entry", "fetching", "found", "located", "path"]
 
 HOME = Path(__file__).parent
 """The folder of the bundled files and of their `catalogue.toml`."""
@@ -57,12 +58,25 @@ class Entry:
     """Commit of the repo, 40 hexadecimal digits."""
 
 
-def catalogue(home: Path = HOME) -> Mapping[str, Entry]:
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """How far the fetching of several files is."""
+
+    entry: Entry
+    """The file that is being fetched."""
+    done: int
+    """Bytes that have arrived, of all files together."""
+    total: int
+    """Bytes that have to arrive, of all files together."""
+
+
+def catalogue(home: Path | None = None) -> Mapping[str, Entry]:
     """Read the catalogue of a folder: name of the file to its entry, in the order of the page.
 
     Raises:
         WeightsError: an entry lacks a field or has a wrong one.
     """
+    home = home or HOME
     try:
         listed = tomllib.loads((home / "catalogue.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -88,7 +102,21 @@ def _entry(name: str, fields: dict[str, object]) -> Entry:
     return entry
 
 
-def path(name: str, home: Path = HOME) -> Path:
+def entry(name: str, home: Path | None = None) -> Entry:
+    """The catalogue's entry of a file.
+
+    Raises:
+        WeightsError: the catalogue has none of that name.
+    """
+    known = catalogue(home)
+    if name not in known:
+        raise WeightsError(
+            f"There is no weight file named {name!r}. The catalogue holds {', '.join(known)}. Choose one of them."
+        )
+    return known[name]
+
+
+def path(name: str, home: Path | None = None) -> Path:
     """Where a weight file lies on this machine, fetched if it must be, its size and SHA-256 equal to the catalogue's.
 
     Args:
@@ -98,56 +126,103 @@ def path(name: str, home: Path = HOME) -> Path:
     Raises:
         WeightsError: the name is not in the catalogue, the file is in none of the three places, or its bytes differ.
     """
-    known = catalogue(home)
-    if name not in known:
+    for _ in fetching([name], home):
+        pass
+    return found(name, home)
+
+
+def located(name: str, home: Path | None = None) -> Path | None:
+    """Where a file lies on this machine, unchecked: bundled, or in the cache; None where it would have to be fetched."""
+    from weights import hub
+
+    known = entry(name, home)
+    bundled = (home or HOME) / name
+    return bundled if bundled.is_file() else hub.cached(known)
+
+
+def found(name: str, home: Path | None = None, *, thorough: bool = False) -> Path:
+    """Like `path` for a file that is on this machine already: nothing is fetched.
+
+    Args:
+        name: name of the file, a key of the catalogue.
+        home: folder with `catalogue.toml` and the bundled files.
+        thorough: read every byte, also of a large file that was found right before and has not been touched since.
+
+    Raises:
+        WeightsError: it is not here, or its bytes differ.
+    """
+    known, file = entry(name, home), located(name, home)
+    if file is not None:
+        return _checked(known, file, thorough=thorough)
+    if known.repo:
         raise WeightsError(
-            f"There is no weight file named {name!r}. The catalogue holds {', '.join(known)}. Choose one of them."
+            f"The weight file {name} ({known.bytes:,} bytes) is not on this machine. Its source is {known.repo} on the Hub. "
+            f"Fetch it: python -m gioconda weights pull {name}"
         )
-    entry, bundled = known[name], home / name
-    if bundled.is_file():
-        return _checked(entry, bundled, f"Get it anew with `git checkout -- {bundled}`, or clone again.")
-    if not entry.repo:
-        raise WeightsError(
-            f"The weight file {name} was not found: it ships with Gioconda but {bundled} is not there, and it is on no Hub. "
-            f"Get it anew with `git checkout -- {bundled}`, or clone again."
-        )
-    fetched = _from_hub(entry)
-    return _checked(entry, fetched, f"Delete {fetched.resolve()} and run again; a proxy may have altered the download.")
+    bundled = (home or HOME) / name
+    raise WeightsError(
+        f"The weight file {name} was not found: it ships with Gioconda but {bundled} is not there, and it is on no Hub. "
+        f"Get it anew with `git checkout -- {bundled}`, or clone again."
+    )
 
 
-def _from_hub(entry: Entry) -> Path:
-    """The file in the local Hugging Face cache; fetched first when it is not there. At a full revision a hit asks nobody."""
-    from huggingface_hub import constants, hf_hub_download  # 0.2 s, and only files that do not ship need it
+def fetching(names: Sequence[str], home: Path | None = None) -> Generator[Fetching, None, None]:
+    """Fetch those of the files that are not on this machine; yields how far that is. Closing it stops the download.
 
-    try:
-        return Path(hf_hub_download(entry.repo, entry.name, revision=entry.revision))
-    except (OSError, ValueError, RuntimeError) as error:  # huggingface_hub raises kinds of the first two, hf_xet of the last
-        if constants.HF_HUB_OFFLINE:
-            why, do = "because HF_HUB_OFFLINE is set", "Unset HF_HUB_OFFLINE"
-        else:
-            cause = error.__cause__ or error  # what the Hub said, before the client explained it at length
-            why = f"({type(cause).__name__}: {str(cause).strip().partition(chr(10))[0]})"
-            do = f"Check the connection to {constants.ENDPOINT}"
-        raise WeightsError(
-            f"The weight file {entry.name} ({entry.bytes:,} bytes) is not bundled, not in the cache {constants.HF_HUB_CACHE} "
-            f"and could not be fetched from {entry.repo}@{entry.revision[:8]} {why}. "
-            f"{do}, or put the file at {HOME / entry.name}."
-        ) from error
+    Nothing is yielded, and nobody is asked, where all are here. A file that arrives with wrong bytes is deleted again.
+
+    Raises:
+        WeightsError: a name is not in the catalogue, or a file cannot be had.
+    """
+    from weights import hub
+
+    missing = [one for name in names if (one := entry(name, home)).repo and located(name, home) is None]
+    done, total = 0, sum(one.bytes for one in missing)
+    for one in missing:
+        yield Fetching(one, done, total)
+        arriving = hub.fetch(one)
+        try:
+            while True:
+                yield Fetching(one, done + min(next(arriving), one.bytes), total)
+        except StopIteration as end:
+            file: Path = end.value
+        finally:
+            arriving.close()
+        try:
+            _checked(one, file)
+        except WeightsError as error:
+            for place in {file.resolve(), file}:
+                place.unlink(missing_ok=True)
+            raise WeightsError(f"{error} What came from {hub.places()[1]} was deleted again.") from error
+        done += one.bytes
+        yield Fetching(one, done, total)
 
 
-def _checked(entry: Entry, file: Path, do: str) -> Path:
+def _checked(entry: Entry, file: Path, *, thorough: bool = False) -> Path:
     """The file itself, when its size and SHA-256 are those of the catalogue."""
+    from weights import stamps
+
+    do = f"Get it anew with `git checkout -- {file}`, or clone again."
+    if entry.repo:
+        do = f"Fetch it anew: python -m gioconda weights pull {entry.name} (a proxy may have altered the download)."
     stat = file.stat()
     if stat.st_size != entry.bytes:
         with file.open("rb") as stream:
             pointer = stream.read(len(_LFS)) == _LFS
-        found = "is a Git LFS pointer" if pointer else f"has {stat.st_size:,} bytes"
+        what = "is a Git LFS pointer" if pointer else f"has {stat.st_size:,} bytes"
         do = "Run `git lfs pull`." if pointer else do
-        raise WeightsError(f"The weight file {file} {found}. The catalogue says {entry.bytes:,} bytes. {do}")
-    if (found := _digest(file, (stat.st_size, stat.st_mtime_ns))) != entry.sha256:
+        raise WeightsError(f"The weight file {file} {what}. The catalogue says {entry.bytes:,} bytes. {do}")
+    # What ships is small and hashed in some milliseconds.
+    seen = stamps.facts(file) if entry.repo else None
+    if seen is not None and not thorough and stamps.known(seen, entry.sha256):
+        return file
+    total = digest(file) if thorough else _digest(file, (stat.st_size, stat.st_mtime_ns))
+    if total != entry.sha256:
         raise WeightsError(
-            f"The weight file {file} has the SHA-256 {found[:16]}…. The catalogue says {entry.sha256[:16]}…. {do}"
+            f"The weight file {file} has the SHA-256 {total[:16]}…. The catalogue says {entry.sha256[:16]}…. {do}"
         )
+    if seen is not None:
+        stamps.remember(seen, entry.sha256)
     return file
 
 

@@ -20,6 +20,13 @@ _PAGE = """# Weights
 Made from `catalogue.toml` by `python -m weights update`; a test keeps the two equal. `weights.path(name)` finds a file: bundled
 here, else in the Hugging Face cache, else on the Hub; its size and SHA-256 are checked before anyone reads it.
 
+`python -m gioconda weights list`, `pull NAME`, `verify` and `where` show, fetch, check and find the files. The variables of
+huggingface_hub hold: `HF_HOME` and `HF_HUB_CACHE` (where they are kept), `HF_ENDPOINT` (a mirror), `HF_TOKEN`,
+`HF_HUB_OFFLINE=1` (ask nobody). Where there is no network that is told at once. A connection that breaks is taken up where
+it broke while the program runs; a program that was killed begins the file anew, and deletes what it left. A large file is
+hashed when it arrives and whenever it was touched since (`weights/stamps.py` says how that is noticed); `verify` reads
+every byte.
+
 | file | what | bytes | licence | source | used by |
 | --- | --- | ---: | --- | --- | --- |
 {rows}
