@@ -25,8 +25,8 @@ class Batches:
     """Runs work on batches as large as the device's memory allows; for one call of `animate`.
 
     A batch that does not fit is taken in halves, and later batches are no larger than what fitted.
-    `accelerate.utils.find_executable_batch_size` would do it all over again from the first item, and collects garbage and empties
-    the device's cache before every call; here its two parts are used, which know every device's message and cache.
+    `accelerate.utils.find_executable_batch_size` would do it all over again from the first item, and collects garbage and
+    empties the device's cache before every call; here its two parts are used, which know every device's message and cache.
     """
 
     def __init__(self, largest: int) -> None:
