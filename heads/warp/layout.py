@@ -27,17 +27,21 @@ RING_DEPTH = (0.10, 0.26, 0.42, 0.50, 0.50)
 """How far behind the oval each ring lies, in distances between the outer eye corners: half a head's depth at the outline
 (a head is about as deep as two such distances: Farkas, "Anthropometry of the Head and Face", 1994)."""
 
-RING_EXPRESSION = (0.6, 0.25, 0.05, 0.0, 0.0)
+RING_EXPRESSION = (1.0, 0.8, 0.5, 0.2, 0.0)
 """Share of the oval's expression (a jaw that drops) that each ring follows."""
 
-HEAD_REACH = 0.55
+HEAD_REACH = 0.65
 """Least distance from the oval to the head's outline, as a share of the distance from the face's centre to the oval."""
 
 HEAD_LIMIT = 1.7
 """Largest such distance: a hat or a bun, but not a curtain behind it."""
 
-NECK = (0.0, 0.55)
-"""Below the chin, in face heights: where the neck begins to stay behind and where nothing moves any more."""
+NECK = (-0.4, 0.1)
+"""Below the chin, in face heights: where neck and hanging hair begin to stay behind and where nothing moves any more."""
+
+RING_NECK = (0.3, 0.7, 1.0, 1.0, 1.0)
+"""Share of that staying behind which each ring takes part in: the skin right beside the jaw goes with it. These, the rings'
+expression and reach: of some twenty settings those with the best whole frames over six clips of people who talk."""
 
 CUT = 0.5
 """Matte at a picture's edge from which the person is cut off there."""
@@ -147,14 +151,14 @@ def _rings(points: Floats, matte: Floats, iod: float) -> tuple[Floats, Floats, F
     reach = np.where(upward > -0.2, _outline(matte, oval[:, :2], ray), HEAD_REACH)
     reach = _evened(np.clip(reach, HEAD_REACH, HEAD_LIMIT))
     rings, follow, expression = [], [], []
-    for out, depth, share in zip(RING_REACH, RING_DEPTH, RING_EXPRESSION, strict=True):
+    for out, depth, share, hold in zip(RING_REACH, RING_DEPTH, RING_EXPRESSION, RING_NECK, strict=True):
         ring = oval.copy()
         ring[:, :2] += (out * reach)[:, None] * ray
         ring[:, 2] += depth * iod
         below = ((ring[:, :2] - chin) @ down) / height
         x = np.clip((below - NECK[0]) / (NECK[1] - NECK[0]), 0, 1)
         still = out == RING_REACH[-1]
-        follow.append(np.zeros(len(oval)) if still else 1 - x * x * (3 - 2 * x))
+        follow.append(np.zeros(len(oval)) if still else 1 - hold * x * x * (3 - 2 * x))
         expression.append(np.full(len(oval), share))
         follow[-1] = follow[-1] * _inside(ring, matte, iod)
         rings.append(ring)
