@@ -51,6 +51,15 @@ SOFT_EDGE = 0.7
 PALE = 0.6
 """Share by which the colour of the white is drawn towards grey: the corners, where it is seen, are pink, the rest is not."""
 
+LIT = 75
+"""Percentile of the brightness around an eye that counts as skin in the light."""
+
+OVER_SKIN = 1.06
+"""Least brightness of the white over such skin, before lids and corners shade it (looked at: six clips)."""
+
+CORNER_SHADE = 0.3
+"""Share of the light that a ball has lost where it turns away into the eye's corners."""
+
 PROFILE = 12
 """Steps of the iris's colour from its centre to its rim."""
 
@@ -138,7 +147,9 @@ class Eyes:
             cv2.warpAffine(between, np.array([[1, 0, 0], [0, 1, depth]]), (width, height)), (0, 0), depth * 0.6
         )
         shade = (1 - LID_SHADOW) + LID_SHADOW * free
-        return np.rint(eyeball * shade[..., None]).astype(np.uint8)
+        across = (np.arange(width, dtype=np.float32) + 0.5) / width * 2 - 1
+        light = shade * (1 - CORNER_SHADE * across**2)
+        return np.asarray(np.rint(eyeball * light[..., None]), np.uint8)
 
 
 def carried(
@@ -204,15 +215,16 @@ def _taken_apart(image: Image, points: Floats, eye: tuple[int, ...], iris: tuple
 def _white(box: Floats, seen: NDArray[np.bool_], radius: float) -> Image:
     """The white of the eye over the whole box, from the brighter half of what is seen of it."""
     brightness = box.mean(-1)
-    level = float(np.median(brightness))
+    # Skin in the light; brows, lashes and shadows are darker.
+    level = float(np.percentile(brightness, LIT))
     if seen.sum() < 4:
         # Nothing of it is seen: a grey a little brighter than the skin around.
         return np.full(box.shape, min(235.0, 1.1 * level), np.uint8)
     weight = (seen & (brightness >= np.median(brightness[seen]))).astype(np.float32)
     white = spread(box, weight, max(1, round(0.5 * radius)))
     grey = white.mean(-1, keepdims=True)
-    # Little of it may be seen, and that in the corners' shade: a white is no darker than the skin around it.
-    lift = max(1.0, level / max(float(grey[seen].mean()), 1.0))
+    # Little of it may be seen, and that in the corners' shade: a white is brighter than the skin around it.
+    lift = max(1.0, OVER_SKIN * level / max(float(grey[seen].mean()), 1.0))
     return np.asarray(np.clip(np.rint(lift * ((1 - PALE) * white + PALE * grey)), 0, 245), np.uint8)
 
 

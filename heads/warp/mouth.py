@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from heads import headmodel, mesh, rigid
 from heads.base import Cue, Floats, Image, Portrait
-from heads.warp import raster
+from heads.warp import raster, teeth
 from heads.warp.transfer import Placed
 
 _JAW = mesh.SHAPE["jawOpen"]
@@ -32,49 +32,45 @@ PARTING = 0.012
 AROUND = (164, 165, 391, 18, 83, 313, 92, 322, 106, 335)
 """Landmarks of the skin around the lips, where the light on the mouth is read."""
 
-IVORY = np.array([1.0, 0.96, 0.89], np.float32)
-GUM = np.array([0.72, 0.40, 0.40], np.float32)
-TONGUE = np.array([0.66, 0.34, 0.33], np.float32)
-CAVITY = np.array([0.15, 0.06, 0.06], np.float32)
-"""Colours as shares of the light: teeth (about A1, a light natural shade of the VITA guide), gums, tongue, throat."""
+TONGUE = np.array([0.92, 0.55, 0.53], np.float32)
+PALATE = np.array([0.36, 0.16, 0.15], np.float32)
+THROAT = np.array([0.19, 0.08, 0.08], np.float32)
+"""Colours as shares of the light."""
 
-GAPS = np.array([0.0, 0.094, 0.166, 0.249, 0.327, 0.405], np.float32)
-"""Where one tooth ends and the next begins, to either side of the middle, in distances between the outer eye corners: widths
-of 8.5, 6.5, 7.5, 7, 7 mm (S. J. Nelson, "Wheeler's Dental Anatomy", 10th edition, 2015, upper jaw) over 90 mm."""
+SHOWN = 0.042
+"""How far the upper incisors' edge lies below the line between closed lips, in distances between the outer eye corners: 4 mm
+show when the lips part (Vig and Brundo, "The kinetics of anterior tooth display", J. Prosthet. Dent. 39, 1978)."""
 
-GAP_WIDTH = 0.007
-"""Half width of the dark line between two teeth, in the same unit."""
+LOWER_SHOWN = (0.10, 0.032)
+"""Most of the lower incisors that shows above the lower lip, in the same unit, with the jaw shut and wide open: a lip drawn
+down bares them, but a jaw that drops takes the lip along (2.9 mm there)."""
 
-CROWN = 0.117
-"""Height of an upper incisor's crown, in the same unit: 10.5 mm (Nelson, 2015)."""
+OPEN_JAW = 0.25
+"""Gap of the lips, in the same unit, at which the jaw counts as wide open."""
 
-SHOWN = 0.034
-"""How far the upper incisors' edge lies below the line between closed lips, in the same unit: 3 mm show when the lips part
-(Vig and Brundo, "The kinetics of anterior tooth display", J. Prosthet. Dent. 39, 1978)."""
+TONGUE_TOP = (0.85, 0.40)
+"""How far down the opening the tongue's back lies, as a share of its height, with lips just apart and wide open."""
 
 VIVID = 0.25
 """Saturation of skin around the mouth from which a portrait counts as coloured: faces of all tones have 0.25 to 0.6."""
 
-LIT_SKIN = 1.3
+LIT_SKIN = 1.45
 """Brightness of teeth over that of light skin beside them, in photographs (looked at: six clips of people who smile)."""
 
 OVERBITE = 0.022
 """How far the upper incisors cover the lower ones in a closed bite, in the same unit: 2 mm (Nelson, 2015)."""
 
-CHEEK = 0.45
-"""Distance from the middle, in the same unit, at which the cheek's shadow has taken all light from the teeth."""
-
 SUPERSAMPLE = 2
 """Teeth are painted this many times finer than the frame and averaged."""
 
-TONGUE_DEPTH = 0.8
-"""Length of the tongue from its tip into the throat, in distances between the outer eye corners (the 3-D head's)."""
+LIP_SHADE = 0.02
+"""How far down the upper lip's shadow reaches, in distances between the outer eye corners."""
 
-ATLAS = 200
-"""Rows of the painted atlas for each kind of tooth: a row is 0.2 mm."""
+ROWS = (teeth.row(True), teeth.row(False))
+"""Upper and lower teeth."""
 
-REACH = 0.45
-"""Half width and whole height of what the atlas shows, in distances between the outer eye corners."""
+MIDDLE = teeth.STEPS // 2
+"""Vertex in the middle of the lower row's edge."""
 
 GAIN = (0.4, 2.2)
 """Limits of the colour gain from the driver's mouth to the portrait's light."""
@@ -82,14 +78,10 @@ GAIN = (0.4, 2.2)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Teeth:
-    """Upper teeth, lower teeth and tongue of the 3-D head, in its units, with the landmarks they are placed by."""
+    """Where the teeth stand in the 3-D head, in its units, with the landmarks they are placed by."""
 
-    vertices: Floats
-    """(V, 3) x right, y down, z away."""
-    triangles: NDArray[np.int32]
-    """(F, 3)"""
-    kind: NDArray[np.uint8]
-    """(V,) UPPER, LOWER or TONGUE of `heads.headmodel`; the lower jaw carries all but UPPER."""
+    edge: Floats
+    """(3,) the middle of the upper incisors' edge: x right, y down, z away."""
     landmarks: Floats
     """(478, 3) of the same head."""
     jaw: Floats
@@ -97,31 +89,18 @@ class Teeth:
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Take the teeth out of the arrays of `headmodel.safetensors`."""
+        """Take the places of the teeth out of the arrays of `headmodel.safetensors`."""
         model = headmodel.HeadModel.from_arrays(arrays)
-        wanted = (headmodel.UPPER_TEETH, headmodel.LOWER_TEETH, headmodel.TONGUE)
-        used, renumbered = np.unique(model.triangles[np.isin(model.part, wanted)], return_inverse=True)
-        corners = renumbered.reshape(-1, 3).astype(np.int32)
-        vertices, kind = model.mean[used].copy(), model.vertex_part[used]
-        lower = kind == headmodel.LOWER_TEETH
-        # In a closed bite the lower incisors' edge stands behind and above the upper ones'.
-        vertices[lower, 1] += vertices[kind == headmodel.UPPER_TEETH, 1].max() - OVERBITE - vertices[lower, 1].min()
-        jaw = model.units[_JAW][used][lower].mean(0)
-        return cls(vertices, corners, kind, model.landmark_mean, jaw)
+        upper = model.mean[model.vertex_part == headmodel.UPPER_TEETH]
+        edge = np.array([0, upper[:, 1].max(), upper[:, 2].min()], np.float32)
+        jaw = model.units[_JAW][model.vertex_part == headmodel.LOWER_TEETH].mean(0)
+        return cls(edge, model.landmark_mean, jaw)
 
     @classmethod
     def tiny(cls, seed: int) -> Self:
-        """Four random triangles behind random landmarks, for tests."""
-        rng = np.random.default_rng(seed)
-        vertices = rng.normal(size=(12, 3), scale=0.1).astype(np.float32) + np.array([0, 0.6, 0.2], np.float32)
-        kind = np.repeat(np.array([headmodel.UPPER_TEETH, headmodel.LOWER_TEETH], np.uint8), 6)
-        landmarks = rng.normal(size=(478, 3), scale=0.4).astype(np.float32)
-        return cls(vertices, np.arange(12, dtype=np.int32).reshape(4, 3), kind, landmarks, np.array([0, 0.2, 0.1], np.float32))
-
-    @property
-    def edge(self) -> float:
-        """Height y of the upper teeth's edge."""
-        return float(self.vertices[self.kind == headmodel.UPPER_TEETH, 1].max())
+        """Teeth behind random landmarks, for tests."""
+        landmarks = np.random.default_rng(seed).normal(size=(478, 3), scale=0.4).astype(np.float32)
+        return cls(np.array([0, 0.8, -0.2], np.float32), landmarks, np.array([0, 0.2, 0.1], np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,12 +118,12 @@ class Mouth:
     """Fills the opening of one person's mouth, frame by frame.
 
     Args:
-        teeth: of the 3-D head.
+        bite: of the 3-D head.
         portraits: the first one is animated; the others may show the mouth open.
         neutral: the driver's neutral frame.
     """
 
-    def __init__(self, teeth: Teeth, portraits: Sequence[Portrait], neutral: Cue) -> None:
+    def __init__(self, bite: Teeth, portraits: Sequence[Portrait], neutral: Cue) -> None:
         first = portraits[0]
         self._points = first.face.points
         self._iod = mesh.eye_distance(self._points)
@@ -155,22 +134,23 @@ class Mouth:
         widest = max(portraits, key=lambda p: mesh.mouth_gap(p.face.points))
         helps = mesh.mouth_gap(widest.face.points) >= max(mesh.SHOWS_MOUTH, STRETCH[0] * self._own)
         self._other = _view(widest.image, widest.face.points) if helps else None
-        self._jaw, self._jaw_rest = teeth.jaw * self._iod, float(neutral.expression[_JAW])
-        self._teeth, self._rest = teeth, self._placed_teeth(teeth)
-        self._colours, self._values = _atlas(teeth.edge), _places(teeth.vertices, teeth.kind, teeth.edge)
+        self._jaw, self._jaw_rest = bite.jaw * self._iod, float(neutral.expression[_JAW])
+        self._upper, self._lower = self._rows(bite)
 
-    def _placed_teeth(self, teeth: Teeth) -> Floats:
-        """The teeth (V, 3) in the portrait's pixels: the 3-D head laid over the face, then moved onto its mouth."""
-        over = rigid.fit_face(teeth.landmarks, self._points)
-        placed = over.apply(teeth.vertices)
-        lips, model_lips = self._points[[61, 291]], over.apply(teeth.landmarks[[61, 291]])
-        middle, model_middle = self._points[[13, 14]].mean(0), over.apply(teeth.landmarks[[13, 14]]).mean(0)
+    def _rows(self, bite: Teeth) -> tuple[Floats, Floats]:
+        """Upper and lower row (V, 3) in the portrait's pixels: the 3-D head laid over the face, then moved onto its mouth."""
+        over = rigid.fit_face(bite.landmarks, self._points)
+        lips, model_lips = self._points[[61, 291]], over.apply(bite.landmarks[[61, 291]])
         width = np.linalg.norm(lips[0] - lips[1]) / max(1e-6, float(np.linalg.norm(model_lips[0] - model_lips[1])))
-        centred = (placed - model_middle) * np.array([np.clip(width, 0.7, 1.3), 1, 1])
-        # From the lips' line the edge of the upper teeth is set by what people show, not by how the model closes its mouth.
-        model_edge = (teeth.edge - teeth.landmarks[[13, 14], 1].mean()) * over.scale
-        drop = np.array([0, SHOWN * self._iod - model_edge, 0])
-        return np.asarray(centred + np.append(middle[:2], model_middle[2]) + drop, np.float32)
+        upper, lower = self._points[13], self._points[14]
+        # Between closed lips; from open ones the upper one says where the teeth are.
+        line = upper + 0.5 * min(1.0, mesh.SHOWS_MOUTH / max(self._own, 1e-6)) * (lower - upper)
+        depth = bite.edge[2] - bite.landmarks[[13, 14], 2].mean()
+        wide = np.array([np.clip(width, 0.85, 1.2), 1, 1])
+        rows = []
+        for row, edge in ((ROWS[0], (0, SHOWN, depth)), (ROWS[1], (0, SHOWN - OVERBITE, depth + OVERBITE))):
+            rows.append(line + over.scale * (row.vertices * wide + np.array(edge)) @ over.rotation.T)
+        return rows[0].astype(np.float32), rows[1].astype(np.float32)
 
     def fill(self, patch: Image, lips: Floats, placed: Placed, cue: Cue, origin: tuple[int, int]) -> None:
         """Paint the inside of the mouth into `patch` (h, w, 3), in place.
@@ -242,54 +222,47 @@ class Mouth:
         return np.asarray(believed if np.linalg.norm(believed[:2]) > np.linalg.norm(jaw[:2]) else jaw, np.float32)
 
     def _modelled(self, mask: Floats, placed: Placed, cue: Cue, box: tuple[int, int, int, int]) -> Image:
-        """Teeth and tongue of the 3-D head in the portrait's light, over a dark cavity."""
-        vertices = placed.skull.apply(self._rest)
-        vertices[self._teeth.kind != headmodel.UPPER_TEETH] += self._lowered(placed, cue)
-        drawn = raster.draw(vertices.astype(np.float32), self._values, self._teeth.triangles, box, float(SUPERSAMPLE))
-        column, row = drawn[..., 0].copy(), drawn[..., 1].copy()
-        row[column == raster.NOTHING] = 4 * ATLAS - 1
-        fine = cv2.remap(self._colours, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        colour = cv2.resize(fine, box[2:], interpolation=cv2.INTER_AREA)
-        # Lips shade what lies right behind them.
-        depth = max(0.8, 0.012 * self._iod)
-        shade = np.clip(0.35 + 0.75 * cv2.GaussianBlur(mask, (0, 0), depth), 0.4, 1)[..., None]
+        """Teeth and tongue in the portrait's light, before a dark throat."""
+        opened = float(np.clip(mesh.mouth_gap(placed.points) / OPEN_JAW, 0, 1))
+        down = placed.skull.rotation @ np.array([0.0, 1.0, 0.0])
+        lower = placed.skull.apply(self._lower) + self._lowered(placed, cue)
+        edge = lower[MIDDLE].astype(np.float64)
+        shown = float((placed.points[14] - edge)[:2] @ down[:2])
+        most = (LOWER_SHOWN[0] + opened * (LOWER_SHOWN[1] - LOWER_SHOWN[0])) * self._iod * float(placed.skull.scale)
+        lower += max(0.0, shown - most) * down
+        colour = _throat(placed.points, opened, box)
+        for row, vertices in ((ROWS[1], lower), (ROWS[0], placed.skull.apply(self._upper))):
+            drawn = raster.draw(vertices.astype(np.float32), row.values, row.triangles, box, float(SUPERSAMPLE))
+            column, line = (np.ascontiguousarray(drawn[..., i]) for i in (0, 1))
+            fine = cv2.remap(row.atlas, column, line, cv2.INTER_AREA, borderMode=cv2.BORDER_CONSTANT)
+            seen = np.asarray(cv2.resize(fine, box[2:], interpolation=cv2.INTER_AREA), np.float32)
+            colour = colour * (1 - seen[..., 3:]) + seen[..., :3] * seen[..., 3:]
+        # The upper lip shades what lies right behind it: the shifted opening is what it leaves in the light.
+        depth = max(0.8, LIP_SHADE * self._iod)
+        fallen = cv2.warpAffine(mask, np.array([[1, 0, 0], [0, 1, depth]]), box[2:], borderMode=cv2.BORDER_REPLICATE)
+        shade = np.clip(0.45 + 0.55 * cv2.GaussianBlur(fallen, (0, 0), depth), 0.45, 1)[..., None]
         return np.asarray(np.clip(_muted(colour * shade * self._white, self._vivid), 0, 255), np.uint8)
 
 
-def _atlas(edge: float) -> Floats:
-    """Colours (4 ATLAS, 2 ATLAS + 1, 3), shares of the light: upper teeth, lower teeth, tongue, throat, one above the other.
-
-    Columns run over x, the rows of each over y (`_places`); the teeth's vertices say where in it they lie.
-    """
-    x = np.abs(np.linspace(-REACH, REACH, 2 * ATLAS + 1, dtype=np.float32))[None]
-    y = np.linspace(0, 1, ATLAS, dtype=np.float32)[:, None]
-    shadow = np.clip(1 - (x / CHEEK) ** 2, 0.12, 1)[..., None]
-    parts = []
-    # Lower incisors are about two thirds as wide as upper ones (Nelson, 2015).
-    for width, light in ((1.0, 1.0), (0.66, 0.86)):
-        gap = np.abs(x[..., None] - GAPS * width).min(-1)
-        line = 1 - 0.18 * np.exp(-((gap / GAP_WIDTH) ** 2))
-        tooth = np.broadcast_to(IVORY * (line * light)[..., None], (ATLAS, x.shape[1], 3))
-        if width == 1.0:
-            gum = np.clip((edge - CROWN - (edge - REACH + y * REACH) + 0.25 * gap) / 0.012, 0, 1)[..., None]
-            tooth = (1 - gum) * tooth + gum * GUM
-        parts.append(tooth * shadow)
-    # A tongue lies in the mouth's own shadow, the deeper the darker.
-    depth = (1.0 - 0.72 * y - 0.35 * (x / REACH) ** 2)[..., None]
-    parts += [np.clip(depth, 0.12, 1) * TONGUE, np.broadcast_to(CAVITY, parts[0].shape)]
-    return np.concatenate(parts).astype(np.float32)
-
-
-def _places(vertices: Floats, kind: NDArray[np.uint8], edge: float) -> Floats:
-    """(V, 3): column and row of the atlas for each vertex of teeth and tongue, and 0."""
-    row = np.clip((vertices[:, 1] - (edge - REACH)) / REACH, 0, 1)
-    tongue = kind == headmodel.TONGUE
-    back = vertices[:, 2] - vertices[tongue, 2].min() if tongue.any() else vertices[:, 2]
-    row = np.select([kind == headmodel.UPPER_TEETH, tongue], [row, np.clip(back / (0.5 * TONGUE_DEPTH), 0, 1)], 0.5)
-    # Half a row inside its part, so that interpolation does not mix parts.
-    part = np.select([kind == headmodel.UPPER_TEETH, kind == headmodel.LOWER_TEETH], [0, 1], 2)
-    column = (np.clip(vertices[:, 0] / REACH, -1, 1) + 1) * ATLAS
-    return np.column_stack([column, part * ATLAS + 0.5 + row * (ATLAS - 2), np.zeros(len(row))]).astype(np.float32)
+def _throat(points: Floats, opened: float, box: tuple[int, int, int, int]) -> Floats:
+    """(h, w, 3) shares of the light over a box of the frame: palate, throat and tongue between lips that are `opened` 0 … 1."""
+    left, right, top = points[78, :2], points[308, :2], points[13, :2]
+    half = max(1.0, float(np.linalg.norm(right - left)) / 2)
+    across = (right - left) / (2 * half)
+    down = np.array([-across[1], across[0]])
+    height = max(1.0, float((points[14, :2] - top) @ down))
+    x, y = np.arange(box[2]) + box[0] + 0.5, (np.arange(box[3]) + box[1] + 0.5)[:, None]
+    u = ((x - (left + right)[0] / 2) * across[0] + (y - (left + right)[1] / 2) * across[1]) / half
+    v = ((x - top[0]) * down[0] + (y - top[1]) * down[1]) / height
+    # The tongue's back is a low arch; its tip lies behind the lower teeth, in the light.
+    back = TONGUE_TOP[0] + opened * (TONGUE_TOP[1] - TONGUE_TOP[0]) + 0.22 * u**2
+    tongue = np.clip((v - back) / 0.16 + 0.5, 0, 1)
+    tongue = (tongue * tongue * (3 - 2 * tongue))[..., None]
+    light = (0.50 + 0.50 * np.clip((v - back) / np.maximum(1 - back, 0.2), 0, 1)) * (1 - 0.35 * np.abs(u) ** 3)
+    light = light * (1 - 0.10 * np.exp(-((u / 0.07) ** 2)))
+    deep = np.clip(v / 0.45, 0, 1)[..., None]
+    behind = PALATE * (1 - deep) + THROAT * deep
+    return np.asarray((1 - tongue) * behind + tongue * TONGUE * np.clip(light, 0.2, 1)[..., None], np.float32)
 
 
 def _saturation(colour: Floats) -> float:
