@@ -42,6 +42,8 @@ class Job:
     """0 … 2, factor on the head's turning and moving."""
     smooth: float = 1.0
     """0 … 4, factor on the measured tracking noise that is smoothed away; 0 turns smoothing off."""
+    shading: bool = True
+    """Let creases and shadows of the performance fall on the portrait, as far as its own light allows."""
     mouth: Mouth = "auto"
     """Whence the inside of an opened mouth comes: the portraits and the head's own model, or the driver's picture. `auto`
     takes the driver's picture where there is one and the portrait's mouth is closed."""

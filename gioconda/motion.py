@@ -7,6 +7,7 @@ metadata. It holds no picture of the driver and nothing that runs when it is rea
 from __future__ import annotations
 
 import json
+import math
 import re
 import tempfile
 from collections.abc import Iterator
@@ -44,6 +45,12 @@ FARTHEST = 1000.0
 NARROWEST = 1e-3
 """Sides of the crop that the rigid part of a face spans at least; a face spans some 0.4."""
 
+SHADE = "shade"
+"""Array of a motion file that may be missing: (T, 478), `heads.base.Cue.shade`."""
+
+BRIGHTEST = 6.0
+"""Natural logarithm of the largest ratio of brightness that eight bits can show, with room."""
+
 ROUNDING = 0.01
 """By how much weights may lie outside 0 … 1 and poses differ from rotations: more than any rounding."""
 
@@ -55,16 +62,16 @@ _ROWS = {"times": (), "points": (POINTS, 3), "expression": (SHAPES,), "pose": (3
 
 
 class Spool:
-    """Rows of landmarks (T, 478, 3) float32 kept in a file: appended to once, then read a few at a time."""
+    """Rows of float32 kept in a file, landmarks (478, 3) unless told otherwise: appended to once, then read a few at a time."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, row: tuple[int, ...] = (POINTS, 3)) -> None:
+        self._path, self._row = path, row
         self._file = path.open("wb")
         self._rows = 0
 
     def append(self, rows: NDArray[np.floating]) -> None:
-        """Add landmarks (478, 3) or (n, 478, 3) at the end."""
-        block = np.ascontiguousarray(rows, np.float32).reshape(-1, POINTS, 3)
+        """Add one row, or several (n, …), at the end."""
+        block = np.ascontiguousarray(rows, np.float32).reshape(-1, *self._row)
         try:
             self._file.write(block.data)
         except OSError as error:
@@ -80,8 +87,8 @@ class Spool:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(T, 478, 3)."""
-        return (self._rows, POINTS, 3)
+        """(T, …): rows, then the shape of a row."""
+        return (self._rows, *self._row)
 
     def __len__(self) -> int:
         return self._rows
@@ -91,16 +98,16 @@ class Spool:
     @overload
     def __getitem__(self, index: slice) -> Floats: ...
     def __getitem__(self, index: int | slice) -> Floats:
-        row = POINTS * 3
+        row = math.prod(self._row)
         if isinstance(index, slice):
             first, last, step = index.indices(self._rows)
             if step != 1:
                 raise IndexError(f"a spool is read in steps of 1, not {step}")
             count = max(0, last - first)
-            return np.fromfile(self._path, np.float32, count * row, offset=first * row * 4).reshape(-1, POINTS, 3)
+            return np.fromfile(self._path, np.float32, count * row, offset=first * row * 4).reshape(-1, *self._row)
         if not -self._rows <= index < self._rows:
             raise IndexError(f"row {index} of {self._rows}")
-        return np.fromfile(self._path, np.float32, row, offset=index % self._rows * row * 4).reshape(POINTS, 3)
+        return np.fromfile(self._path, np.float32, row, offset=index % self._rows * row * 4).reshape(self._row)
 
 
 def _no_room(error: OSError) -> OutputError:
@@ -114,7 +121,7 @@ def _no_room(error: OSError) -> OutputError:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Between:
-    """Rows (T, 478, 3) mixed from neighbouring rows of others, worked out when they are read."""
+    """Rows mixed from neighbouring rows of others, worked out when they are read."""
 
     rows: Rows
     left: NDArray[np.intp]
@@ -124,8 +131,8 @@ class Between:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(T, 478, 3)."""
-        return (len(self.left), POINTS, 3)
+        """(T, …): rows, then the shape of a row."""
+        return (len(self.left), *self.rows.shape[1:])
 
     def __len__(self) -> int:
         return len(self.left)
@@ -139,7 +146,7 @@ class Between:
             return (
                 np.stack([self[i] for i in range(*index.indices(len(self)))])
                 if len(self)
-                else np.empty((0, POINTS, 3), np.float32)
+                else np.empty((0, *self.rows.shape[1:]), np.float32)
             )
         first, share = int(self.left[index]), self.weight[index]
         pair = self.rows[first : first + 2]
@@ -165,7 +172,8 @@ def resampled(motion: Motion, rate: Fraction, seconds: float | None = None) -> M
     pose = (rigid.to_matrix(share[:, None] * turn) @ motion.pose[left]).astype(np.float32)
     nearest = int(np.argmin(np.abs(times - motion.times[motion.neutral])))
     rows = Between(motion.points, left, share)
-    return Motion(times, rate, 1 / rate, rows, expression, pose, motion.found[left], nearest)
+    shade = None if motion.shade is None else Between(motion.shade, left, share)
+    return Motion(times, rate, 1 / rate, rows, expression, pose, motion.found[left], nearest, shade)
 
 
 def rest_for(motion: Motion, face: Face, units: Floats) -> Cue:
@@ -213,7 +221,7 @@ def with_closed_lips(neutral: Cue, face: Face, units: Floats) -> Cue:
     return replace(neutral, points=points.astype(np.float32), expression=weights)
 
 
-def retargeted(neutral: Cue, cues: Iterator[Cue], *, expression: float, pose: float) -> Iterator[Cue]:
+def retargeted(neutral: Cue, cues: Iterator[Cue], *, expression: float, pose: float, shading: bool = True) -> Iterator[Cue]:
     """Cues whose change from `neutral` is stronger or weaker.
 
     Args:
@@ -221,8 +229,11 @@ def retargeted(neutral: Cue, cues: Iterator[Cue], *, expression: float, pose: fl
         cues: the performance.
         expression: factor on what the face does, 0 … 2.
         pose: factor on how the head turns, moves and grows, 0 … 2.
+        shading: whether the skin's brightness may change; if not, it is said to stay what it is.
     """
+    still = np.zeros(POINTS, np.float32)
     for cue in cues:
+        cue = cue if shading else replace(cue, shade=still)  # noqa: PLW2901 - the same cue, told otherwise
         if expression == 1 and pose == 1:
             yield cue
             continue
@@ -236,12 +247,16 @@ def retargeted(neutral: Cue, cues: Iterator[Cue], *, expression: float, pose: fl
         weights = np.clip(neutral.expression + expression * (cue.expression - neutral.expression), 0, 1)
         facing = rigid.to_matrix(pose * rigid.to_vector(cue.pose @ neutral.pose.T)) @ neutral.pose
         yield replace(
-            cue, points=placed.astype(np.float32), expression=weights.astype(np.float32), pose=facing.astype(np.float32)
+            cue,
+            points=placed.astype(np.float32),
+            expression=weights.astype(np.float32),
+            pose=facing.astype(np.float32),
+            shade=None if cue.shade is None else np.float32(expression) * cue.shade,
         )
 
 
 def save(motion: Motion, path: Path) -> None:
-    """Write a motion file: points, expression, pose, times, found; rate, clock and neutral frame as metadata."""
+    """Write a motion file: points, expression, pose, times, found, shade; rate, clock and neutral frame as metadata."""
     from safetensors.numpy import save_file
 
     arrays: dict[str, NDArray[Any]] = {
@@ -251,6 +266,8 @@ def save(motion: Motion, path: Path) -> None:
         "times": np.ascontiguousarray(motion.times, np.float64),
         "found": np.ascontiguousarray(motion.found, np.uint8),
     }
+    if motion.shade is not None:
+        arrays[SHADE] = np.ascontiguousarray(motion.shade[: len(motion)])
     facts = {"format": FORMAT, "rate": str(motion.rate), "clock": str(motion.clock), "neutral": motion.neutral}
     path.touch()
     mode = path.stat().st_mode  # what the umask gives; safetensors would make a file for its owner alone
@@ -291,7 +308,10 @@ def load(path: Path) -> Motion:
         raise broken("has times that do not rise, a rate that no clip has, or a neutral frame outside the performance")
     if not _face_like(points, expression, pose):
         raise broken("holds numbers that are no face's: landmarks far apart or in one place, weights beyond 1, or bent poses")
-    return Motion(times, rate, clock, points, expression, pose, found.astype(bool), neutral)
+    shade = arrays.get(SHADE)
+    if shade is not None and not (shade.shape == (count, POINTS) and np.abs(shade).max() <= BRIGHTEST):
+        raise broken(f"has shades of shape {shade.shape} or beyond {BRIGHTEST:g} where {(count, POINTS)} is expected")
+    return Motion(times, rate, clock, points, expression, pose, found.astype(bool), neutral, shade)
 
 
 def _arrays(path: Path) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
@@ -305,7 +325,8 @@ def _arrays(path: Path) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
         frames = file.get_slice("points").get_shape()[0]
         if not 0 < frames <= MAX_FRAMES:
             raise ValueError(f"it holds {frames} frames; between 1 and {MAX_FRAMES} can be read")
-        arrays = {name: np.asarray(file.get_tensor(name)) for name in _ROWS}
+        wanted = [*_ROWS, SHADE] if SHADE in file.keys() else [*_ROWS]  # noqa: SIM118 - a file handle, not a mapping
+        arrays = {name: np.asarray(file.get_tensor(name)) for name in wanted}
     kinds = {"times": np.float64, "found": np.uint8}
     return facts, {name: array.astype(kinds.get(name, np.float32), copy=False) for name, array in arrays.items()}
 

@@ -66,6 +66,9 @@ OPTIONS: Mapping[str, Option] = {
     "expression_strength": Option(_MOVES, "0 to 2, how strongly the expression follows", number, "X"),
     "pose_strength": Option(_MOVES, "0 to 2, how strongly the head turns and moves", number, "X"),
     "smooth": Option(_MOVES, "0 to 4, how much of the tracker's measured jitter is smoothed away; 0 is off", number, "X"),
+    "shading": Option(
+        _MOVES, "let creases and shadows fall on the portrait too", settings={"action": argparse.BooleanOptionalAction}
+    ),
     "mouth": Option(
         _MOVES,
         "whence the inside of an opened mouth comes; auto takes the driver's where the portrait's is closed",

@@ -182,6 +182,7 @@ def _given(job: Job, motion: Motion, name: str, kind: str) -> Performance:
             motion.pose[a:b],
             motion.found[a:b],
             nearest,
+            None if motion.shade is None else motion.shade[a:b],
         )
     report = {"kind": kind, "name": name, "frames": len(motion), "rate": str(motion.rate)}
     notes: tuple[str, ...] = ()

@@ -69,6 +69,7 @@ class Recorder:
         self._expression, self._pose = array("f"), array("f")
         self._last: Face | None = None
         self._neutral: int | None = None
+        self._shade: Spool | None = None
 
     def add(self, ticks: int, face: Face | None) -> None:
         """Take the next frame: its time stamp in ticks and the face seen in it, landmarks in pixels, or None."""
@@ -110,16 +111,20 @@ class Recorder:
         """The tracked landmarks (478, 3) of a frame, pixels, or None where no face was found; after `settle`."""
         return self._raw[index] if self._found[index] else None
 
-    def correct(self, rows: Iterator[Floats | None]) -> Iterator[int]:
-        """Take better landmarks (478, 3), pixels, for every frame, None where no face was found; yields how many are taken."""
-        spool = Spool(self._folder / "corrected")
-        with closing(spool):
-            last: Floats | None = None
+    def correct(self, rows: Iterator[tuple[Floats, Floats] | None]) -> Iterator[int]:
+        """Take better landmarks (478, 3), pixels, and the shade (478,) for every frame; yields how many are taken.
+
+        Where no face was found there is None, and the frame before goes on.
+        """
+        points, shades = Spool(self._folder / "corrected"), Spool(self._folder / "shades", (POINTS,))
+        with closing(points), closing(shades):
+            last = np.zeros((POINTS, 3), np.float32), np.zeros(POINTS, np.float32)
             for count, row in enumerate(rows, 1):
                 last = row if row is not None else last
-                spool.append(np.zeros((POINTS, 3)) if last is None else last)
+                points.append(last[0])
+                shades.append(last[1])
                 yield count
-        self._raw = spool
+        self._raw, self._shade = points, shades
 
     def finish(self, rest: Face | None, *, strength: float, neutral: float | None = None) -> Recorded:
         """Smooth, and bring everything into the neutral frame's unit crop.
@@ -136,11 +141,11 @@ class Recorder:
         found, times = np.array(self._found, bool), self._times()
         expression, pose = self._shapes(found)
         align = paste.align(self._raw[index])
-        raw = Motion(times, self._rate, self._clock, self._raw, expression, pose, found, index)
+        raw = Motion(times, self._rate, self._clock, self._raw, expression, pose, found, index, self._shade)
         bridged, held = _bridge(raw)
-        spool = Spool(self._folder / "performance")
-        with closing(spool):
-            result, noise = _written(bridged, held, align, strength, spool)
+        spool, shades = Spool(self._folder / "performance"), Spool(self._folder / "performed shades", (POINTS,))
+        with closing(spool), closing(shades):
+            result, noise = _written(bridged, held, align, strength, (spool, shades))
         return Recorded(result, align, _spans(times, found, float(1 / self._rate)), noise)
 
     def _times(self) -> NDArray[np.float64]:
@@ -231,18 +236,21 @@ def _bridge(motion: Motion) -> tuple[Motion, Bridges]:
     return replace(motion, expression=expression, pose=pose, found=found), held
 
 
-def _rows(points: Rows, held: Bridges, align: Floats, low: int, high: int) -> Floats:
-    """Landmarks low … high in the unit crop, with eased frames mixed."""
-    block = points[low:high]
+def _rows(rows: Rows, held: Bridges, low: int, high: int) -> Floats:
+    """Rows low … high, with eased frames mixed."""
+    block = rows[low:high]
     for i in range(low, high):
         if i in held:
             before, after, weight = held[i]
-            block[i - low] = (1 - weight) * points[before] + weight * points[after]
-    return paste.apply(align, block)
+            block[i - low] = (1 - weight) * rows[before] + weight * rows[after]
+    return block
 
 
-def _written(motion: Motion, held: Bridges, align: Floats, strength: float, spool: Spool) -> tuple[Motion, float]:
-    """Write the performance into `spool`, in the unit crop and smoothed block by block; also return the noise in percent."""
+def _written(
+    motion: Motion, held: Bridges, align: Floats, strength: float, spools: tuple[Spool, Spool]
+) -> tuple[Motion, float]:
+    """Write landmarks and shades into `spools`, in the unit crop, smoothed block by block; also return the noise in percent."""
+    spool, shades = spools
     reach = smooth.reach(float(motion.rate))
     rest = paste.apply(align, motion.points[motion.neutral])
     facing = motion.pose[motion.neutral]
@@ -257,20 +265,30 @@ def _written(motion: Motion, held: Bridges, align: Floats, strength: float, spoo
         if strength > 0:
             tracks = _tracks(motion, held, align, rest, facing, low, high)
             calm = smooth.calmed(tracks, motion.times[low:high], noise, strength, reach)
-            points = calm.points(rest)
+            points, shade = calm.points(rest), calm.shade.astype(np.float32)
             expression[start:stop] = np.clip(calm.shapes, 0, 1)[start - low : stop - low]
             pose[start:stop] = (rigid.to_matrix(calm.turn) @ facing)[start - low : stop - low]
         else:
-            points = _rows(motion.points, held, align, low, high)
+            points = paste.apply(align, _rows(motion.points, held, low, high))
+            shade = _shades(motion, held, low, high)
         spool.append(points[start - low : stop - low])
+        if motion.shade is not None:
+            shades.append(shade[start - low : stop - low])
     spool.close()
+    shades.close()
     percent = 100 * float(noise.local.mean()) / mesh.eye_distance(rest)
-    return replace(motion, points=spool, expression=expression, pose=pose), round(percent, 3)
+    shown = None if motion.shade is None else shades
+    return replace(motion, points=spool, expression=expression, pose=pose, shade=shown), round(percent, 3)
+
+
+def _shades(motion: Motion, held: Bridges, low: int, high: int) -> Floats:
+    """Shades low … high (n, 478), or (n, 0) where they were not measured."""
+    return np.zeros((high - low, 0), np.float32) if motion.shade is None else _rows(motion.shade, held, low, high)
 
 
 def _tracks(motion: Motion, held: Bridges, align: Floats, rest: Floats, facing: Floats, low: int, high: int) -> smooth.Tracks:
     """Frames low … high taken apart into what the skull does and what the expression does."""
-    points = _rows(motion.points, held, align, low, high)
+    points = paste.apply(align, _rows(motion.points, held, low, high))
     frame = rigid.fit_face(rest, points)
     return smooth.Tracks(
         scale=np.log(frame.scale)[:, None],
@@ -279,4 +297,5 @@ def _tracks(motion: Motion, held: Bridges, align: Floats, rest: Floats, facing: 
         local=(frame.undo(points) - rest).reshape(len(points), -1),
         shapes=np.asarray(motion.expression[low:high], np.float64),
         turn=rigid.to_vector(motion.pose[low:high] @ facing.T),
+        shade=np.asarray(_shades(motion, held, low, high), np.float64),
     )

@@ -42,6 +42,12 @@ PRIOR = 0.05
 LIMIT = 0.1
 """Distances between the outer eye corners by which a landmark is corrected at most: 9 mm."""
 
+SHADED = 0.015
+"""Window, likewise, over which brightness is compared: creases, not pores."""
+
+BLACK = 8.0
+"""Grey levels added to both brightnesses that are compared: about the noise of a dark place."""
+
 LANES = 2
 """Threads that register; the project's reference machine has two cores."""
 
@@ -82,8 +88,13 @@ class Registration:
         self._rows, self._columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
         self._rest = self._laid(image, points)
 
-    def __call__(self, image: Image, points: Floats) -> Floats:
-        """The landmarks (478, 3) float32, pixels, of a frame (H, W, 3) uint8, corrected; depth stays as it is."""
+    def __call__(self, image: Image, points: Floats) -> tuple[Floats, Floats]:
+        """Correct the landmarks (478, 3), pixels, of a frame (H, W, 3) uint8.
+
+        Returns:
+            The landmarks (478, 3) float32, pixels; depth stays as it is. The shade (478,) float32: natural logarithm of the
+            skin's brightness at each landmark over the neutral frame's.
+        """
         seen = self._laid(image, points)
         flow = np.asarray(self._flow.calc(self._rest, seen, np.zeros((SIDE, SIDE, 2), np.float32)), np.float32)
         across, down = cv2.split(flow)
@@ -101,7 +112,17 @@ class Registration:
         head = rigid.fit_face(self._points, points)
         out = points.astype(np.float32)
         out[:, :2] += moved @ (head.scale * head.rotation[:2, :2]).T
-        return out
+        return out, self._shade(np.asarray(fits, np.uint8), weight)
+
+    def _shade(self, fits: NDArray[np.uint8], weight: Floats) -> Floats:
+        """(478,) logarithm of brightness over the neutral frame's, zero where the frame is not believed to fit."""
+        both = np.dstack([fits, self._rest]).astype(np.float32) * weight[..., None]
+        pair = cv2.GaussianBlur(both, (0, 0), SHADED * SIDE)
+        near = cv2.GaussianBlur(weight, (0, 0), SHADED * SIDE)
+        # Where it is black no ratio can be told.
+        floor = (near + PRIOR) * BLACK
+        ratio = np.log((pair[..., 0] + floor) / (pair[..., 1] + floor)) * near / (near + PRIOR)
+        return np.asarray(cv2.remap(ratio, *self._at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0], np.float32)
 
     def _laid(self, image: Image, points: Floats) -> NDArray[np.uint8]:
         """(SIDE, SIDE) uint8 grey: a frame with its landmarks moved to where the neutral frame's are."""
@@ -122,8 +143,10 @@ class Registration:
         return np.asarray(cv2.remap(mean, *self._at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0], np.float32)
 
 
-def registered(rest: tuple[Image, Floats], frames: Iterable[tuple[Image, Floats | None]]) -> Iterator[Floats | None]:
-    """Correct the landmarks of every frame, in order, in `LANES` threads; None where there are none.
+def registered(
+    rest: tuple[Image, Floats], frames: Iterable[tuple[Image, Floats | None]]
+) -> Iterator[tuple[Floats, Floats] | None]:
+    """Correct the landmarks of every frame and measure its shade, in order, in `LANES` threads; None where there are none.
 
     Args:
         rest: the neutral frame (H, W, 3) uint8 and its landmarks (478, 3), pixels.
@@ -131,7 +154,7 @@ def registered(rest: tuple[Image, Floats], frames: Iterable[tuple[Image, Floats 
     """
     with ExitStack() as stack:
         lanes = [(Registration(*rest), stack.enter_context(ThreadPoolExecutor(1, "register"))) for _ in range(LANES)]
-        waiting: deque[Future[Floats] | None] = deque()
+        waiting: deque[Future[tuple[Floats, Floats]] | None] = deque()
         for index, (image, points) in enumerate(frames):
             registration, thread = lanes[index % LANES]
             waiting.append(None if points is None else thread.submit(registration, image, points))
@@ -141,7 +164,7 @@ def registered(rest: tuple[Image, Floats], frames: Iterable[tuple[Image, Floats 
             yield _result(waiting.popleft())
 
 
-def _result(future: Future[Floats] | None) -> Floats | None:
+def _result(future: Future[tuple[Floats, Floats]] | None) -> tuple[Floats, Floats] | None:
     return None if future is None else future.result()
 
 

@@ -44,6 +44,8 @@ class Tracks:
     """(T, 52) blendshape weights."""
     turn: Array
     """(T, 3) rotation vector of the tracked pose against the neutral frame's, radians."""
+    shade: Array
+    """(T, 478) brightness of the skin, or (T, 0) where it was not measured."""
 
     def points(self, rest: Floats) -> Floats:
         """The landmarks (T, 478, 3) float32 put together again on the neutral ones (478, 3)."""
@@ -51,7 +53,7 @@ class Tracks:
         return frame.apply(rest + self.local.reshape(-1, POINTS, 3)).astype(np.float32)
 
 
-_GROUPS = {"local": POINTS, "shapes": SHAPES}
+_GROUPS = {"local": POINTS, "shapes": SHAPES, "shade": POINTS}
 """Tracks whose channels are judged apart: each landmark and each blendshape by itself, the rest as one."""
 
 
@@ -80,6 +82,8 @@ def calmed(tracks: Tracks, times: Array, jitter: Tracks, strength: float, span: 
     weights = _kernel(times, span)
 
     def one(name: str) -> Array:
+        if not getattr(tracks, name).size:
+            return np.asarray(getattr(tracks, name))
         return _shrink(getattr(tracks, name), weights, strength * getattr(jitter, name), _GROUPS.get(name, 1))
 
     return Tracks(*(one(f.name) for f in fields(Tracks)))

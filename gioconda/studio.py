@@ -130,7 +130,8 @@ def _cues(job: Job, performance: Performance, crops: bool) -> Iterator[Cue]:
                 yield with_crop(cue, image, performance.align)
 
     with closing(tracked()) as cues:  # type: ignore[type-var]
-        yield from motion.retargeted(performance.neutral, cues, expression=job.expression_strength, pose=job.pose_strength)
+        strength, turn = job.expression_strength, job.pose_strength
+        yield from motion.retargeted(performance.neutral, cues, expression=strength, pose=turn, shading=job.shading)
 
 
 def _written(

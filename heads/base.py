@@ -90,6 +90,9 @@ class Cue:
     crop_points: Floats | None = None
     """(478, 3) float32, the driver's own landmarks in that picture, unit coordinates. They stay what they are when `points`
     are made stronger or weaker. None when `crop` is."""
+    shade: Floats | None = None
+    """(478,) float32, natural logarithm of the skin's brightness at each landmark over that of the neutral frame: creases and
+    shadows, as numbers. None where it was not measured."""
 
 
 class Rows(Protocol):
@@ -127,6 +130,8 @@ class Motion:
     """(T,) False where no face was seen and the last one is repeated."""
     neutral: int = 0
     """Index of the frame that stands for the resting face."""
+    shade: Rows | None = None
+    """(T, 478) float32, as `Cue.shade`; None where it was not measured."""
 
     def __len__(self) -> int:
         return len(self.times)
@@ -134,7 +139,12 @@ class Motion:
     def cue(self, index: int) -> Cue:
         """The performance at one frame, `0 <= index < len(self)`, as a cue without a picture."""
         return Cue(
-            float(self.times[index]), self.points[index], self.expression[index], self.pose[index], bool(self.found[index])
+            float(self.times[index]),
+            self.points[index],
+            self.expression[index],
+            self.pose[index],
+            bool(self.found[index]),
+            shade=None if self.shade is None else self.shade[index],
         )
 
     def __iter__(self) -> Iterator[Cue]:

@@ -241,7 +241,7 @@ def test_a_motion_file_does_what_its_clip_does(shell: Shell, made: Path) -> None
     short = (shell.folder / "clip.safetensors").stat().st_size
     assert shell.run("motion", made / "clip.mp4", "-o", "clip.safetensors", "--overwrite").code == 0
     size = (shell.folder / "clip.safetensors").stat().st_size
-    assert short < size < COUNT * 7000 + 4096  # landmarks, weights and poses, and no picture
+    assert short < size < COUNT * 8000 + 4096  # landmarks, weights, poses and shades, and no picture
     result = shell.run("animate", made / "person.png", "--motion", "clip.safetensors", "-o", "out.mp4")
     assert (result.code, result.out, result.err) == (0, "out.mp4\n", "")
     stamps, _, _, change = looked_at(shell.folder / "out.mp4")

@@ -53,23 +53,24 @@ def error(points: Floats, true: Floats) -> float:
 
 def test_landmarks_that_miss_the_movement_find_it(rest: tuple[Image, Floats]) -> None:
     picture, true = moved(rest)
-    corrected = Registration(*rest)(picture, rest[1])  # as if the tracker had seen no movement at all
+    corrected, _ = Registration(*rest)(picture, rest[1])  # as if the tracker had seen no movement at all
     assert error(corrected, true) < 0.25 * error(rest[1], true)
     assert (corrected[:, 2] == rest[1][:, 2]).all()
 
 
 def test_landmarks_that_are_right_stay(rest: tuple[Image, Floats]) -> None:
-    assert error(Registration(*rest)(*rest), rest[1]) < 0.002 * mesh.eye_distance(rest[1])
+    assert error(Registration(*rest)(*rest)[0], rest[1]) < 0.002 * mesh.eye_distance(rest[1])
     picture, true = moved(rest)
-    assert error(Registration(*rest)(picture, true), true) < 0.004 * mesh.eye_distance(rest[1])
+    assert error(Registration(*rest)(picture, true)[0], true) < 0.004 * mesh.eye_distance(rest[1])
 
 
 def test_another_picture_altogether_moves_nothing_far(rest: tuple[Image, Floats]) -> None:
     image, points = rest
     noise = np.random.default_rng(1).integers(0, 256, image.shape).astype(np.uint8)
-    corrected = Registration(*rest)(noise, points)
+    corrected, shade = Registration(*rest)(noise, points)
     assert np.linalg.norm((corrected - points)[:, :2], axis=1).max() <= 1.01 * LIMIT * mesh.eye_distance(points)
     assert error(corrected, points) < 0.03 * mesh.eye_distance(points)
+    assert np.median(np.abs(shade)) < 0.1
 
 
 def test_two_threads_give_the_same_bits_in_order(rest: tuple[Image, Floats]) -> None:
@@ -79,4 +80,16 @@ def test_two_threads_give_the_same_bits_in_order(rest: tuple[Image, Floats]) -> 
     single = Registration(*rest)
     for row, (image, points) in zip(rows, pairs, strict=True):
         assert (row is None) == (points is None)
-        assert row is None or points is None or np.array_equal(row, single(image, points))
+        assert row is None or points is None or all(map(np.array_equal, row, single(image, points)))
+
+
+def test_a_shadow_is_measured_where_it_falls(rest: tuple[Image, Floats]) -> None:
+    image, points = rest
+    x = np.arange(image.shape[1], dtype=np.float32)[None, :, None]
+    nose = float(points[4, 0])
+    shadow = 1 - 0.3 / (1 + np.exp(-(x - nose) / (0.2 * mesh.eye_distance(points))))  # 0.7 of the light at the right
+    _, shade = Registration(*rest)(np.rint(image * shadow).astype(np.uint8), points)
+    right, left = shade[[280, 425, 352]], shade[[50, 205, 123]]  # cheeks
+    assert (np.abs(right - np.log(0.7)) < 0.1).all()
+    assert (np.abs(left) < 0.1).all()
+    assert np.abs(Registration(*rest)(*rest)[1]).max() < 0.01

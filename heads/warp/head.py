@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from heads import mesh
 from heads.ahead import ahead
 from heads.base import Channel, Cue, Floats, HeadError, Identity, Image, Portrait, Precision
-from heads.warp import eyes, layers, layout, lids, mouth, raster
+from heads.warp import eyes, layers, layout, lids, mouth, raster, shading
 from heads.warp.transfer import Placed, Transfer
 
 THREADED = 3
@@ -91,6 +91,7 @@ class Warp:
             identity.state["person"].astype(np.uint8), identity.state["behind"].astype(np.uint8), identity.state["matte"]
         )
         stage = layers.Stage(image, parts)
+        light = shading.Shading(image, portrait.face.points)
         gaze = eyes.Eyes(image, portrait.face.points)
         skin = lids.Lids(image, portrait.face.points)
         inside = mouth.Mouth(self._teeth, identity.portraits, neutral)
@@ -101,6 +102,7 @@ class Warp:
                 frame = image.copy()
                 x, y, w, h = maps.window
                 patch = stage.compose(maps)
+                light.shade(patch, cue, placed, (x, y))
                 gaze.paint(patch, np.maximum(-maps.kind, 0), placed, (x, y))
                 skin.cover(patch, placed, (x, y))
                 inside.fill(patch, np.maximum(maps.kind, 0), placed, cue, (x, y))
