@@ -24,6 +24,9 @@ FASTEST = 240
 """Frames per second of the fastest result: more than any common screen shows."""
 
 
+LONGEST_CONSENT = 1000
+"""Characters of a consent statement."""
+
 PREVIEWS = (".gif", ".webp")
 """How the name of a preview may end."""
 
@@ -93,6 +96,12 @@ def check_settings(job: Job) -> None:
             f"--fps is {job.fps}.",
             f"It goes from 1 to {FASTEST}; fractions such as 30000/1001 are fine.",
             "Choose another rate.",
+        )
+    if job.consent is not None and not 0 < len(job.consent.strip()) <= LONGEST_CONSENT:
+        raise SettingError(
+            f"--consent has {len(job.consent.strip()):,} characters.",
+            f"A statement has 1 to {LONGEST_CONSENT:,}.",
+            "Say it in a sentence or two, or leave it out.",
         )
     if job.face is not None and job.face < 1:
         raise SettingError(f"--face is {job.face}.", "Faces are counted from 1, the largest.", "Choose 1 or more.")

@@ -37,6 +37,9 @@ MODULES = {
     "safetensors": "safetensors",
     "huggingface_hub": "huggingface_hub",
     "tqdm": "tqdm",
+    "c2pa-python": "c2pa",
+    "cryptography": "cryptography",
+    "platformdirs": "platformdirs",
     "gradio": "gradio",
 }
 """Package to the module that it brings; all but `PAGE` are needed to animate."""

@@ -5,13 +5,19 @@
     │   ├── PortraitError                       a picture: unreadable, too large, no face, face too small
     │   ├── DrivingError                        a clip, motion file or gesture: unreadable, empty, no face
     │   ├── OutputError                         the place to write to: exists, not writable, disk full
-    │   └── SettingError                        a setting that is out of its range or contradicts another
+    │   ├── SettingError                        a setting that is out of its range or contradicts another
+    │   ├── IdentityError                       the certificate or key that results are signed with
+    │   └── LedgerError                         the ledger of what was made here: locked, damaged, not writable
+    ├── UnsignedError            exit code 1    the results are there, but they could not be signed
     └── Cancelled                exit code 130  the user stopped the run
 
 `weights.WeightsError` and `heads.base.HeadError` belong to their own rooms; the command line and the page show them alike.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
 
 
 class GiocondaError(Exception):
@@ -54,6 +60,26 @@ class OutputError(InputError):
 
 class SettingError(InputError):
     """A setting is out of its range or contradicts another one."""
+
+
+class IdentityError(InputError):
+    """The certificate or key that results are signed with is missing, unreadable, expired, or open to others."""
+
+
+class LedgerError(InputError):
+    """The ledger of what was made here is locked, damaged or cannot be written."""
+
+
+class UnsignedError(GiocondaError):
+    """The results are finished but could not be signed: they lie beside their places, under names that say so.
+
+    Args:
+        kept: where they lie.
+    """
+
+    def __init__(self, found: str, needed: str, do: str, kept: Sequence[Path] = ()) -> None:
+        super().__init__(found, needed, do)
+        self.kept = tuple(kept)
 
 
 class Cancelled(GiocondaError):

@@ -57,8 +57,8 @@ def footer(*, kept: int, shared: bool) -> str:
     )
     return (
         "<footer>"
-        "<p><b>Marks.</b> A video carries a visible label, “AI-animated portrait”, unless the settings leave it out, and always MP4 "
-        "tags with the same words, the tool and its version.</p>"
+        "<p><b>Marks.</b> A video carries a visible label, “AI-animated portrait”, unless the settings leave it out, and always signed "
+        "Content Credentials and MP4 tags that say what made it.</p>"
         f"<p><b>Privacy.</b> {road} deleted about {kept} minutes later, and when the program ends.</p>"
         "<p><b>Fair use.</b> Animate people who agreed to it. Do not deceive, impersonate or harass anyone.</p>"
         f'<p><b>Licence.</b> <a href="{_LICENCE}" target="_blank" rel="noreferrer">Apache 2.0</a>; free to use and to change.</p>'
@@ -123,7 +123,7 @@ def working(label: str, done: int, total: int, left: float | None = None) -> str
 def report(clip: Clip) -> str:
     """What was made, and what is worth knowing about it."""
     width, height = clip.size
-    marks = {"label": "visible label", "tags": "MP4 tags"}
+    marks = {"label": "visible label", "credentials": "Content Credentials", "tags": "MP4 tags"}
     facts = f"{clip.seconds:.1f} seconds, {width} × {height} pixels, {float(clip.rate):.5g} frames per second."
     carried = ", ".join(marks.get(mark, mark) for mark in clip.marks)
     notes = [str(note) for note in clip.report.get("notes", ())]

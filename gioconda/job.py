@@ -64,6 +64,9 @@ class Job:
     """Carry the driving clip's sound over."""
     label: bool = True
     """Draw the visible label "AI-animated portrait"."""
+    consent: str | None = None
+    """What you say about the consent of the person shown: the credentials then say "asserted" with these words, otherwise "not
+    asserted"."""
     compare: bool = False
     """Also write a side-by-side reel (portrait, driving clip, result) as OUTPUT-compare.mp4."""
     preview: str | Path | None = None
@@ -91,7 +94,7 @@ class Clip:
     """SHA-256 of the file, 64 hexadecimal digits."""
     head: str
     marks: tuple[str, ...]
-    """The marks that the file carries, of: "label", "tags"."""
+    """The marks that the file carries, of: "label", "credentials", "tags"."""
     report: Mapping[str, Any] = field(default_factory=dict)
     """What was found and decided on the way; JSON types only."""
     compare: Path | None = None

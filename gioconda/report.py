@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from gioconda.performance import Performance
 
 if TYPE_CHECKING:
     from gioconda.faces import Found
+    from gioconda.marks.seal import Seal
 
 
 def report(job: Job, found: Sequence[Found], performance: Performance, seconds: Mapping[str, float]) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def report(job: Job, found: Sequence[Found], performance: Performance, seconds: 
 
 
 def clip(
-    job: Job, performance: Performance, size: tuple[int, int], path: Path, reel: Path | None, told: dict[str, Any]
+    job: Job, performance: Performance, size: tuple[int, int], path: Path, reel: Path | None, told: dict[str, Any], seal: Seal
 ) -> Clip:
     """The finished video as a value; what is known of it is added to the report.
 
@@ -62,11 +64,18 @@ def clip(
         size: (W, H) pixels of the video.
         path: the video.
         reel: the side-by-side reel, when one was asked for.
-        told: the report so far; gains "output".
+        told: the report so far; gains "output", and in "notes" what the seal has to tell.
+        seal: what marks every output.
     """
     timing, length = performance.motion, performance.seconds
     digest = sha256(path)
-    marks = (("label",) if job.label else ()) + ("tags",)
+    small = None
+    if job.preview is not None:
+        from gioconda.media import preview
+
+        small = preview(path, job.preview, settle=partial(seal.settle, output="preview"))
+    marks = (*seal.marks, "tags")
+    told["notes"] += seal.notes
     told["output"] = {
         "path": os.fspath(path),
         "sha256": digest,
@@ -75,12 +84,9 @@ def clip(
         "size": list(size),
         "seconds": round(length, 3),
         "marks": list(marks),
+        "consent": "asserted" if job.consent else "not asserted",
+        "in_ledger": seal.recorded,
     }
-    small = None
-    if job.preview is not None:
-        from gioconda.media import preview
-
-        small = preview(path, job.preview)
     return Clip(path, len(timing), timing.rate, size, length, digest, job.head, marks, told, reel, small)
 
 

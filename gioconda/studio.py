@@ -10,12 +10,13 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import heads
 import weights
-from gioconda import __version__, motion, report
+from gioconda import motion, provenance, report
 from gioconda.checks import check_job
 from gioconda.errors import PortraitError
 from gioconda.job import Finished, Job
@@ -26,6 +27,7 @@ from heads.base import Cue, Head, HeadError, Portrait, Step
 
 if TYPE_CHECKING:
     from gioconda.faces import Found
+    from gioconda.marks.seal import Seal
     from heads.headmodel import HeadModel
 
 LOOKING = "Looking at the portraits"
@@ -43,7 +45,8 @@ def animate(job: Job) -> Iterator[Step | Finished]:
 
     Raises:
         SettingError, OutputError, DrivingError (unknown gesture), HeadError (unknown head): at the call.
-        PortraitError, DrivingError, OutputError, weights.WeightsError, heads.base.HeadError: while iterating.
+        IdentityError, PortraitError, DrivingError, OutputError, weights.WeightsError, heads.base.HeadError: while iterating.
+        UnsignedError: at the end, where the finished video could not be signed; it lies beside its place.
     """
     check_job(job)
     return _run(job)
@@ -58,6 +61,7 @@ def _run(job: Job) -> Generator[Step | Finished, None, None]:
         now = time.perf_counter()
         seconds[stage], clock = round(now - clock, 3), now
 
+    signer = provenance.signer()
     with tempfile.TemporaryDirectory(prefix="gioconda-") as folder:
         found = yield from _portraits(job)
         model = head_model()
@@ -71,13 +75,16 @@ def _run(job: Job) -> Generator[Step | Finished, None, None]:
                 f"The {job.head} head follows pictures of the driver's face, and a {performance.report['kind']} has none. "
                 "It needs a driving clip. Give --driving CLIP, or choose --head warp."
             )
-        path, reel = yield from _written(job, head, [f.portrait for f in found], performance)
+        portraits = [one.portrait for one in found]
+        seal = provenance.seal(job, signer, portraits)
+        path, reel = yield from _written(job, head, portraits, performance, seal)
         lap("painting")
         height, width = found[0].portrait.image.shape[:2]
         told = report.report(job, found, performance, seconds)
-        clip = report.clip(job, performance, (width, height), path, reel, told)
+        clip = report.clip(job, performance, (width, height), path, reel, told, seal)
         if job.report is not None:
             report.write(clip, Path(job.report))
+        seal.check()
         yield Finished("Done", clip.frames, clip.frames, None, clip)
 
 
@@ -135,7 +142,7 @@ def _cues(job: Job, performance: Performance, crops: bool) -> Iterator[Cue]:
 
 
 def _written(
-    job: Job, head: Head, portraits: list[Portrait], performance: Performance
+    job: Job, head: Head, portraits: list[Portrait], performance: Performance, seal: Seal
 ) -> Generator[Step, None, tuple[Path, Path | None]]:
     """Render, mark and write every frame; returns the paths of the video and of the side-by-side reel."""
     from gioconda.media import Sound, VideoWriter
@@ -151,7 +158,7 @@ def _written(
     )
     with ExitStack() as stack:
 
-        def writer_to(path: Path, size: tuple[int, int]) -> VideoWriter:
+        def writer_to(path: Path, size: tuple[int, int], output: str) -> VideoWriter:
             return stack.enter_context(
                 VideoWriter(
                     path,
@@ -159,18 +166,19 @@ def _written(
                     rate=timing.rate,
                     clock=timing.clock,
                     crf=job.crf,
-                    tags=tags(job),
+                    tags=provenance.tags(job),
                     sound=sound,
                     tail=performance.tail,
+                    settle=partial(seal.settle, output=output),
                 )
             )
 
-        writer = writer_to(Path(job.output), size)
+        writer = writer_to(Path(job.output), size, "video")
         reel = None
         if job.compare:
             driver = stack.enter_context(closing(pictures(performance))) if performance.clip else None  # type: ignore[type-var]
             reel = Reel(first, driver)
-            side = writer_to(reel_path(Path(job.output)), reel.size)
+            side = writer_to(reel_path(Path(job.output)), reel.size, "reel")
         # Reading the driver's pictures, painting and encoding go on at the same time.
         crops = "crops" in head.drives or _wants_driver(job, portraits)
         cues = stack.enter_context(closing(ahead(_cues(job, performance, crops))))
@@ -185,7 +193,7 @@ def _written(
             if reel is not None:
                 side.write(reel.frame(frame), ticks)
             yield Step(RENDERING, done, total, frame if done % PREVIEW_EVERY == 1 else None)
-    return Path(job.output), reel_path(Path(job.output)) if reel is not None else None
+    return writer.path, side.path if reel is not None else None
 
 
 def _wants_driver(job: Job, portraits: list[Portrait]) -> bool:
@@ -195,16 +203,3 @@ def _wants_driver(job: Job, portraits: list[Portrait]) -> bool:
     if job.mouth == "auto":
         return all(mouth_gap(p.face.points) < SHOWS_MOUTH for p in portraits)
     return job.mouth == "driving"
-
-
-def tags(job: Job) -> dict[str, str]:
-    """What the MP4 says of itself to plain players."""
-    tool = f"Gioconda {__version__}"
-    return {
-        "title": f"{label.TEXT}: {Path(job.portraits[0]).stem}",
-        "comment": f"{label.TEXT}. Made with {tool} ({job.head} head). The movement is not a recording of the person shown.",
-        "description": label.TEXT,
-        "encoder": tool,
-        "artist": tool,
-        "genre": label.TEXT,
-    }

@@ -194,6 +194,9 @@ class Head(Protocol):
     """Names of its files in `weights/catalogue.toml`; empty when it has none."""
     accelerated: ClassVar[bool]
     """Whether it keeps `Accelerated` too: networks that want a GPU. One that does not runs on "cpu" in "fp32" alone."""
+    paints: ClassVar[bool]
+    """False: at the neutral cue the frame is the portrait, whose own pixels are moved. True: a trained network paints the face,
+    and the frame is its picture of the portrait there; results are then marked as made by a trained algorithm."""
     shots: range
     """How many portraits `enroll` takes: `range(1, 2)` for one, `range(1, 33)` for up to 32."""
     drives: frozenset[Channel]

@@ -24,6 +24,20 @@ FLAGS = [
 ]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Identity and ledger of all tests, and of the programs they start, lie in a temporary folder."""
+    from gioconda.marks import identity, places
+
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("places")
+        patch.setenv(places.CONFIG, str(folder / "config"))
+        patch.setenv(places.DATA, str(folder / "data"))
+        for name in (identity.CERTIFICATES, identity.KEY, identity.SIGNER, identity.TIMESTAMPS, identity.TRUST):
+            patch.delenv(name, raising=False)
+        yield
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A headless Chromium; the test fails, rather than being skipped, where none is installed."""

@@ -104,6 +104,7 @@ def check(head: Head) -> None:
 def _check_place(head: Head) -> None:
     """Where it runs: a head of networks says whether they are finite, another one refuses all but the CPU in fp32."""
     kind = type(head)
+    promise(isinstance(kind.paints, bool), "a head says whether a trained network paints: its results are marked accordingly")
     if kind.accelerated:
         promise(callable(getattr(head, "finite", None)), "an accelerated head can say whether its networks are finite")
         promise(cast(Accelerated, head).finite(), "a head is finite in fp32")

@@ -119,7 +119,7 @@ def times(path: Path, kind: str = "video") -> list[Fraction]:
         return sorted((p.pts or 0) * p.time_base for p in container.demux(stream) if p.size)
 
 
-def packets(path: Path) -> list[bytes]:
-    """The sound's packets."""
+def packets(path: Path, kind: str = "audio") -> list[bytes]:
+    """The packets of the sound, or of the "video"."""
     with av.open(path) as container:
-        return [bytes(p) for p in container.demux(container.streams.audio[0]) if p.size]
+        return [bytes(p) for p in container.demux(getattr(container.streams, kind)[0]) if p.size]

@@ -106,13 +106,14 @@ def test_a_preview_is_a_small_endless_animation(shell: Shell, made: Path) -> Non
 def test_options_come_to_the_job() -> None:
     line = "animate a.png --driving c.mp4 -o o.mp4 --head h --motion-mode absolute --expression-strength 1.5 --pose-strength 0"
     line += " --smooth .5 --mouth driving --face 2 --neutral 1.25 --max-side 640 --fps 30000/1001 --start 1 --end 2.5"
-    line += " --no-audio --no-label --compare --crf 20 --preview p.webp --report r.json --overwrite"
+    line += " --no-audio --no-label --consent Yes --compare --crf 20 --preview p.webp --report r.json --overwrite"
     chosen = vars(parser().parse_args(line.split()))
     job = Job(**{name: value for name, value in chosen.items() if name in {field.name for field in fields(Job)}})
     assert job == Job(
         portraits=["a.png"], driving="c.mp4", output="o.mp4", head="h", motion_mode="absolute", expression_strength=1.5,
         pose_strength=0.0, smooth=0.5, mouth="driving", face=2, neutral=1.25, max_side=640, fps=Fraction(30000, 1001),
-        start=1.0, end=2.5, audio=False, label=False, compare=True, crf=20, preview="p.webp", report="r.json", overwrite=True,
+        start=1.0, end=2.5, audio=False, label=False, consent="Yes", compare=True, crf=20,
+        preview="p.webp", report="r.json", overwrite=True,
     )  # fmt: skip
     assert OPTIONS["motion_mode"].choices == get_args(MotionMode)
     assert OPTIONS["mouth"].choices == get_args(Mouth)
@@ -201,7 +202,8 @@ def check_report(report: dict[str, object], out: Path) -> None:
     assert output["rate"] == "30000/1001"
     assert output["size"] == [SIDE, SIDE]
     assert output["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
-    assert set(output["marks"]) == {"label", "tags"}
+    assert set(output["marks"]) == {"label", "credentials", "tags"}
+    assert output["in_ledger"] is True
     assert all(value >= 0 for value in seconds.values())
 
 
@@ -278,10 +280,13 @@ def test_two_portraits_and_other_settings(shell: Shell, made: Path) -> None:
     assert (shell.folder / "out.mp4").read_bytes() != stronger
 
 
-def test_same_input_same_bytes(shell: Shell, made: Path) -> None:
+def test_same_input_same_pictures(shell: Shell, made: Path) -> None:
+    """Every encoded bit is the same; the credentials are not: they have a time, an identifier and a signature of their own."""
     for name in ("one.mp4", "two.mp4"):
         assert shell.run("animate", made / "person.png", "--gesture", "wink", "--end", 0.5, "-o", name).code == 0
-    assert (shell.folder / "one.mp4").read_bytes() == (shell.folder / "two.mp4").read_bytes()
+    one, two = (packets(shell.folder / name, "video") for name in ("one.mp4", "two.mp4"))
+    assert one == two
+    assert (shell.folder / "one.mp4").read_bytes() != (shell.folder / "two.mp4").read_bytes()
 
 
 def test_a_terminal_sees_stages_and_time_left(shell: Shell, made: Path) -> None:

@@ -25,6 +25,7 @@ class Still:
     name: ClassVar[str] = "still"
     needs: ClassVar[tuple[str, ...]] = ()
     accelerated: ClassVar[bool] = False
+    paints: ClassVar[bool] = False
     shots = range(1, 3)
     drives: frozenset[Channel] = frozenset({"expression"})
 

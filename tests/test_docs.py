@@ -139,7 +139,7 @@ def test_space_card_agrees_with_the_requirements() -> None:
 def test_every_requirement_is_pinned_with_a_reason() -> None:
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     packages = [line for line in lines if not line.startswith("#")]
-    assert len(packages) <= 12
+    assert len(packages) <= 16
     for line in packages:
         assert re.fullmatch(r"[\w.-]+==[\w.]+ +# \S.*", line), line
 

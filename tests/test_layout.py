@@ -31,7 +31,21 @@ CATCHERS = re.compile(r"gioconda/(cli|ui)\.py|app\.py")
 """Where `except Exception` may stand: the outermost layers, which show it to a person.
 
 Elsewhere it ends with `raise`, or its line says why."""
-HEAVY = {"torch", "mediapipe", "cv2", "av", "gradio", "PIL", "pillow_heif", "huggingface_hub", "scipy", "tqdm", "numpy"}
+HEAVY = {
+    "torch",
+    "mediapipe",
+    "cv2",
+    "av",
+    "gradio",
+    "PIL",
+    "pillow_heif",
+    "huggingface_hub",
+    "scipy",
+    "tqdm",
+    "numpy",
+    "c2pa",
+    "cryptography",
+}
 """What `import gioconda` must not bring along."""
 UNPICKLERS = {"pickle", "dill", "joblib", "marshal", "shelve"}
 """Modules that run what they read."""

@@ -6,7 +6,7 @@ from gioconda.media.preview import preview
 from gioconda.media.reader import Frame, VideoReader
 from gioconda.media.sound import Sound
 from gioconda.media.stills import MAX_PIXELS, MAX_SIDE, MIN_SIDE, Picture, even, read_image, resize_to
-from gioconda.media.writer import VideoWriter
+from gioconda.media.writer import Settle, VideoWriter
 
 __all__ = [
     "MAX_PIXELS",
@@ -14,6 +14,7 @@ __all__ = [
     "MIN_SIDE",
     "Frame",
     "Picture",
+    "Settle",
     "Sound",
     "VideoReader",
     "VideoWriter",

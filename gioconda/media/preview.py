@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gioconda.errors import OutputError, SettingError
 from gioconda.media.reader import VideoReader
 from gioconda.media.stills import reason
+from gioconda.media.writer import Settle, renamed
 from heads.base import Image
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def preview(
     rate: Fraction = Fraction(12),
     start: float = 0.0,
     end: float | None = None,
+    settle: Settle = renamed,
 ) -> Path:
     """Write a video as an endless animation, and return its path.
 
@@ -42,6 +44,7 @@ def preview(
         rate: frames per second at most.
         start: seconds of the video to skip.
         end: second of the video to stop at; None goes to its end.
+        settle: puts the finished part in its place, marked as it should be.
 
     Raises:
         SettingError: another suffix.
@@ -61,7 +64,7 @@ def preview(
             _write_gif(reader, part, rate)
         else:
             _write_webp(reader, part, rate)
-        part.replace(target)
+        target = settle(part, target)
     except (OSError, av.FFmpegError) as error:
         raise OutputError(
             f"{target.name} could not be written ({reason(error)}).", "A writable place is needed.", "Choose another output."

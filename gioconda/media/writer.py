@@ -11,7 +11,7 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from gioconda.errors import OutputError
 from gioconda.media.film import MAX_TICKS
@@ -42,6 +42,15 @@ BT709 = 1
 LIMITED = 1
 """FFmpeg's number for levels 16 … 235, what players expect of H.264."""
 
+Settle: TypeAlias = Callable[[Path, Path], Path]
+"""Takes a finished part and the place it goes to, in the same folder, and says where it lies then."""
+
+
+def renamed(part: Path, place: Path) -> Path:
+    """The part in its place, with nothing done to it."""
+    return part.replace(place)
+
+
 TAGS = ("title", "artist", "album", "comment", "description", "synopsis", "copyright", "date", "genre", "encoder")
 """MP4 tags that players show. FFmpeg keeps `encoder` for its own name, so ours becomes `artist` and the track's handler."""
 
@@ -64,6 +73,7 @@ class VideoWriter:
         tags: Mapping[str, str] | None = None,
         sound: Sound | None = None,
         tail: Fraction | None = None,
+        settle: Settle = renamed,
     ) -> None:
         """Open the part file.
 
@@ -76,6 +86,7 @@ class VideoWriter:
             tags: MP4 tags, keys of `TAGS`.
             sound: what to carry over beside the picture.
             tail: seconds for which the last frame is shown; None takes as long as a frame at `rate`.
+            settle: puts the finished part in its place, marked as it should be.
 
         Raises:
             OutputError: the folder is missing or cannot be written, or the output is a folder.
@@ -83,20 +94,15 @@ class VideoWriter:
         """
         import av
 
-        if size[0] % 2 or size[1] % 2 or min(size) <= 0:
-            raise ValueError(f"H.264 in 4:2:0 needs even sides, not {size[0]} × {size[1]}")
-        if clock <= 0 or clock.denominator > MAX_TICKS:
-            raise ValueError(f"an MP4 track cannot count in ticks of {clock} s")
-        if unknown := set(tags or ()) - set(TAGS):
-            raise ValueError(f"no MP4 tag is called {', '.join(sorted(unknown))}; there are {', '.join(TAGS)}")
+        _check(size, clock, tags or {})
         self.path = Path(path)
         # A link stays a link: what it points to is replaced.
         self._place = Path(os.path.realpath(self.path))
-        # Two runs may have one output: the later one wins, and neither writes into the other's part. Names have 255 bytes.
+        # Of two runs with one output the later one wins, and neither writes into the other's part. Names have 255 bytes.
         self.part = self._place.with_name(f"{self._place.name[:40]}.{secrets.token_hex(3)}.part")
         self.size, self.rate, self.clock = size, rate, clock
         self.frames = 0
-        self._tail = tail or 1 / rate
+        self._tail, self._settle = tail or 1 / rate, settle
         self._early: int | None = None
         """Ticks by which packets are decoded before they are shown."""
         self._tags = dict(tags or {})
@@ -250,7 +256,8 @@ class VideoWriter:
             self._track.close()
         output.close()
         _check_complete(self.part)
-        self.part.replace(self._place)
+        settled = self._settle(self.part, self._place)
+        self.path = self.path if settled == self._place else settled
         self._closed = True
 
     def _end_at(self, packets: list[av.Packet[av.VideoStream]], last: int, step: int) -> None:
@@ -297,6 +304,15 @@ class VideoWriter:
             "A place that takes a file is needed.",
             "Choose another output.",
         )
+
+
+def _check(size: tuple[int, int], clock: Fraction, tags: Mapping[str, str]) -> None:
+    if size[0] % 2 or size[1] % 2 or min(size) <= 0:
+        raise ValueError(f"H.264 in 4:2:0 needs even sides, not {size[0]} × {size[1]}")
+    if clock <= 0 or clock.denominator > MAX_TICKS:
+        raise ValueError(f"an MP4 track cannot count in ticks of {clock} s")
+    if unknown := set(tags) - set(TAGS):
+        raise ValueError(f"no MP4 tag is called {', '.join(sorted(unknown))}; there are {', '.join(TAGS)}")
 
 
 def _check_complete(path: Path) -> None:

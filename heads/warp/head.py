@@ -30,6 +30,7 @@ class Warp:
     needs: ClassVar[tuple[str, ...]] = ("headmodel.safetensors",)
     """Weight files that `from_files` takes."""
     accelerated: ClassVar[bool] = False
+    paints: ClassVar[bool] = False
     shots: range = range(1, 33)
     drives: frozenset[Channel] = frozenset({"points", "expression"})
 
