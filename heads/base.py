@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import ClassVar, Literal, Protocol, Self, TypeAlias, overload
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,13 +86,17 @@ class Cue:
     found: bool = True
     """False where no face was seen; the arrays then repeat the last face seen."""
     crop: Image | None = None
-    """(256, 256, 3) uint8, the driver's face cut out of the driving frame; None for motion without a picture."""
+    """(256, 256, 3) uint8, the driver's face cut out of the driving frame: for a head that is `Watching` from one place for the
+    whole performance, for others by `heads.paste.align` anew in each frame. None for motion without a picture."""
     crop_points: Floats | None = None
     """(478, 3) float32, the driver's own landmarks in that picture, unit coordinates. They stay what they are when `points`
     are made stronger or weaker. None when `crop` is."""
     shade: Floats | None = None
     """(478,) float32, natural logarithm of the skin's brightness at each landmark over that of the neutral frame: creases and
     shadows, as numbers. None where it was not measured."""
+    strength: tuple[float, float] = (1.0, 1.0)
+    """At least 0: how strongly the expression and the pose in `crop` are meant to change from the neutral face. `points`,
+    `expression` and `pose` have it in them already; a picture cannot."""
 
 
 class Rows(Protocol):
@@ -195,13 +199,16 @@ class Head(Protocol):
     accelerated: ClassVar[bool]
     """Whether it keeps `Accelerated` too: networks that want a GPU. One that does not runs on "cpu" in "fp32" alone."""
     paints: ClassVar[bool]
-    """False: at the neutral cue the frame is the portrait, whose own pixels are moved. True: a trained network paints the face,
-    and the frame is its picture of the portrait there; results are then marked as made by a trained algorithm."""
+    """Whether a trained network paints the face. At the neutral cue the frame is then that network's picture of the portrait, the
+    same for every driver, and results are marked as made by a trained algorithm. Other heads give the portrait, whose own
+    pixels they move."""
+    settings: ClassVar[frozenset[str]]
+    """Names of the run's settings that it takes by itself (it then keeps `Adjustable` too); empty when it follows cues only."""
     shots: range
     """How many portraits `enroll` takes: `range(1, 2)` for one, `range(1, 33)` for up to 32."""
     drives: frozenset[Channel]
     """The channels it follows. Every performance carries points and expression; one without pictures is refused by a head that
-    drives on "crops"."""
+    drives on "crops", which keeps `Watching` too."""
 
     @classmethod
     def from_files(cls, paths: Mapping[str, Path], device: str = "cpu", precision: Precision = "fp32") -> Self:
@@ -228,10 +235,14 @@ class Head(Protocol):
     def animate(self, identity: Identity, neutral: Cue, cues: Iterator[Cue], *, lookahead: int = 8) -> Iterator[Image]:
         """Yield one frame (H, W, 3) uint8 RGB per cue, in the geometry of the first portrait, owned by the caller.
 
-        The performance is relative: where a cue equals `neutral`, the frame is the portrait. Pixels that the head does
-        not animate are the portrait's own. At most `lookahead` cues are asked for before the frame of the first of them
-        is yielded; 0 (live use) yields each frame before the next cue is asked for. Where `cue.found` is false the last
-        cue that was found is held. Memory does not grow with the performance.
+        The performance is relative: where a cue equals `neutral`, the frame is the portrait (see `paints`). For a head that
+        drives on "crops", a `neutral` without a picture stands for the portrait's own face: the driver's pose and expression
+        then replace it (absolute motion). Pixels that the head does not animate are the portrait's own.
+
+        At most `lookahead` cues are asked for before the frame of the first of them is yielded; 0 (live use) yields each
+        frame before the next cue is asked for. Where `cue.found` is false the last cue that was found is held. Where only the
+        picture is missing, its face does not show in it, and goes from the picture before to the next one as far as that is
+        seen. Memory does not grow with the performance.
 
         Raises:
             HeadError: at the call, when the identity was made by another head or lacks what this one needs.
@@ -244,6 +255,33 @@ class Accelerated(Head, Protocol):
 
     def finite(self) -> bool:
         """Run a made-up frame through every network; whether all their values are finite in the head's precision."""
+        ...
+
+
+class Watching(Head, Protocol):
+    """A head that drives on "crops": it reads the driver's face in pictures that are all cut in one place."""
+
+    @staticmethod
+    def boxes(points: Floats) -> Floats:
+        """Where it would cut N frames if each stood alone: squares (N, 4), left, top, right, bottom, pixels of the frames.
+
+        Cues are cut at their mean over the performance; in live use over its first frames.
+
+        Args:
+            points: (N, 478, 3) landmarks, pixels of the frames.
+        """
+        ...
+
+
+class Adjustable(Head, Protocol):
+    """A head with settings of its own."""
+
+    def adjusted(self, settings: Mapping[str, Any]) -> Self:
+        """The same head, sharing its networks, with the values given for some of `settings`; the others stay as they are.
+
+        Raises:
+            HeadError: it has no setting of that name, or the value is outside its range.
+        """
         ...
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import Tensor
 
-from heads.liveportrait.networks import FILES, build
-from heads.liveportrait.sizes import TINY, Sizes
+from heads.liveportrait.networks import build
+from heads.liveportrait.sizes import FILES, TINY, Sizes
 from heads.liveportrait.standin import StandIn
 
 

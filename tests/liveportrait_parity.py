@@ -17,7 +17,8 @@ from torch import Tensor
 
 from heads.liveportrait import images, keypoints
 from heads.liveportrait.keypoints import KeyMotion
-from heads.liveportrait.networks import FILES, Networks
+from heads.liveportrait.networks import Networks
+from heads.liveportrait.sizes import FILES
 
 Arrays = Mapping[str, NDArray[Any]]
 

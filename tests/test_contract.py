@@ -26,6 +26,7 @@ class Still:
     needs: ClassVar[tuple[str, ...]] = ()
     accelerated: ClassVar[bool] = False
     paints: ClassVar[bool] = False
+    settings: ClassVar[frozenset[str]] = frozenset()
     shots = range(1, 3)
     drives: frozenset[Channel] = frozenset({"expression"})
 

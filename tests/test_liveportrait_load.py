@@ -13,8 +13,8 @@ from torch import Tensor
 
 from heads.base import HeadError
 from heads.liveportrait.keypoints import stitched, transform
-from heads.liveportrait.networks import FILES, Networks, build
-from heads.liveportrait.sizes import FULL, TINY
+from heads.liveportrait.networks import Networks, build
+from heads.liveportrait.sizes import FILES, FULL, TINY
 
 Change = Callable[[dict[str, Tensor]], None]
 

@@ -11,16 +11,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
 
 from heads.base import HeadError
-from heads.liveportrait.sizes import BINS, KEYPOINTS
-
-Region = Literal["all", "exp", "pose", "lip", "eyes"]
-"""Which part of the driver's motion is taken: everything, the expression, the pose, or what lips or eyes do."""
+from heads.liveportrait.sizes import BINS, KEYPOINTS, Region
 
 BIN, LOWEST = 3.0, -97.5
 """Width of a bin of an angle and the middle of the lowest one, in degrees (U:src/utils/camera.py)."""

@@ -14,19 +14,10 @@ from heads.liveportrait.checkpoint import Checkpoint, Source
 from heads.liveportrait.generator import Generator
 from heads.liveportrait.keypoints import KeyMotion
 from heads.liveportrait.motion_extractor import MotionExtractor
-from heads.liveportrait.sizes import FULL, KEYPOINTS, TINY, Sizes
+from heads.liveportrait.sizes import FILES, FULL, KEYPOINTS, TINY, Sizes
 from heads.liveportrait.standin import StandIn
 from heads.liveportrait.stitching import LAYERS, Perceptron, spellings
 from heads.liveportrait.warping import Warped, Warping
-
-FILES = {
-    "F": "appearance_feature_extractor.safetensors",
-    "M": "motion_extractor.safetensors",
-    "W": "warping_module.safetensors",
-    "G": "spade_generator.safetensors",
-    "S": "stitching_retargeting_module.safetensors",
-}
-"""The letter of each network to its file in Kijai/LivePortrait_safetensors."""
 
 _ORDER = "GWMFS"
 """Largest first: while one is folded, its file is in memory beside it, and this way there is the least of others."""

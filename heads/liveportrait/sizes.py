@@ -1,8 +1,21 @@
-"""The widths of the networks: those of the published weights, and small ones for tests."""
+"""What is known of the networks without loading them: files, widths of the published weights, and small ones for tests."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+FILES = {
+    "F": "appearance_feature_extractor.safetensors",
+    "M": "motion_extractor.safetensors",
+    "W": "warping_module.safetensors",
+    "G": "spade_generator.safetensors",
+    "S": "stitching_retargeting_module.safetensors",
+}
+"""The letter of each network to its file in Kijai/LivePortrait_safetensors."""
+
+Region = Literal["all", "exp", "pose", "lip", "eyes"]
+"""Which part of the driver's motion is taken: everything, the expression, the pose, or what lips or eyes do."""
 
 KEYPOINTS = 21
 """Implicit keypoints of a face; each has x right, y down, z into the picture."""

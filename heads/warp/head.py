@@ -31,6 +31,7 @@ class Warp:
     """Weight files that `from_files` takes."""
     accelerated: ClassVar[bool] = False
     paints: ClassVar[bool] = False
+    settings: ClassVar[frozenset[str]] = frozenset()
     shots: range = range(1, 33)
     drives: frozenset[Channel] = frozenset({"points", "expression"})
 
