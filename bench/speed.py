@@ -154,7 +154,7 @@ def stages(portrait: Path, clip: Path, folder: Path) -> Iterator[Stage]:
     """Each stage of the road by itself, over the same clip."""
     import heads
     import weights
-    from gioconda import performance, studio
+    from gioconda import performance, watch
     from gioconda.faces import Tracker, follow
     from gioconda.job import Job
     from gioconda.marks import label
@@ -169,7 +169,7 @@ def stages(portrait: Path, clip: Path, folder: Path) -> Iterator[Stage]:
     yield timed("decoding the clip", count, lambda: exhausted(reader))[0]
     tracking, seen = timed("tracking the face", count, lambda: list(follow(frames)))
     yield tracking
-    job = Job(portraits=[portrait], driving=clip)
+    job = Job(portraits=[portrait], driving=clip, mouth="driving")
 
     def record() -> Any:
         with closing(Recorder(folder, reader.rate, reader.clock)) as recorder:
@@ -181,10 +181,11 @@ def stages(portrait: Path, clip: Path, folder: Path) -> Iterator[Stage]:
     yield recording
     motion = recorded.motion
     acted = performance.Performance(motion, motion.cue(motion.neutral), reader, range(count), recorded.align)
-    cutting, cues = timed("the driver's pictures, second decoding", count, lambda: list(studio._cues(job, acted, True)))
-    yield cutting
     kind = heads.kind(job.head)
     head = heads.load(job.head, {name: weights.path(name) for name in getattr(kind, "needs", ())})
+    told = watch.cues(job, acted, head, [first])
+    cutting, cues = timed("the driver's pictures, second decoding", count, lambda: list(told))
+    yield cutting
     identity = head.enroll([first])
     painting, _ = timed("painting", count, lambda: exhausted(head.animate(identity, acted.neutral, iter(cues))))
     yield painting

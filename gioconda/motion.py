@@ -252,6 +252,7 @@ def retargeted(neutral: Cue, cues: Iterator[Cue], *, expression: float, pose: fl
             expression=weights.astype(np.float32),
             pose=facing.astype(np.float32),
             shade=None if cue.shade is None else np.float32(expression) * cue.shade,
+            strength=(expression * cue.strength[0], pose * cue.strength[1]),
         )
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gioconda import motion as motions
 from gioconda.errors import DrivingError
 from gioconda.job import Job
 from gioconda.record import Recorder
-from heads import paste, rigid
-from heads.base import Cue, Face, Floats, Image, Motion, Step
+from heads import rigid
+from heads.base import Cue, Face, Floats, Motion, Step
 
 if TYPE_CHECKING:
     from gioconda.media import VideoReader
@@ -28,9 +29,6 @@ READING, MEASURING = "Reading the performance", "Measuring its movement"
 TRACKED_SIDE = 960
 """Pixels: larger driving clips are read at this size; a face a quarter as wide still has 240 pixels, more than the
 landmark network's own input of 256 shows of it."""
-
-CROP_SIDE = 256
-"""Pixels of the pictures of the driver's face that go to a head."""
 
 STILL_RATE = Fraction(30)
 """Frames per second of a performance made from a single picture, where --fps says no other."""
@@ -55,10 +53,20 @@ class Performance:
     """For each cue the index of the clip's frame it was taken from."""
     align: Floats | None = None
     """(2, 3) affine from pixels of the clip's frames to the performance's unit crop."""
+    resting: float | None = None
+    """Seconds of the clip at which the neutral frame is shown; None where `neutral` is no frame of the driver's."""
+    seen: NDArray[np.bool_] | None = None
+    """For each frame of the clip whether the face shows in it: where it was lost, cues lead from face to face."""
+    shares: Floats | None = None
+    """(T,) how much each cue means of what its picture shows, 0 … 1, where one picture stands for all; None means all of it."""
     tail: Fraction | None = None
     """Seconds for which the last cue is shown, where the clip says so; None is a frame at the motion's rate."""
     report: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def shows(self, index: int) -> bool:
+        """Whether the face shows in the picture of a cue."""
+        return self.seen is None or bool(self.seen[self.frames[index]])
 
     @property
     def seconds(self) -> float:
@@ -66,7 +74,9 @@ class Performance:
         return float(self.motion.times[-1]) + float(self.tail or 1 / self.motion.rate)
 
 
-def prepared(job: Job, face: Face, model: HeadModel, folder: Path) -> Generator[Step, None, Performance]:
+def prepared(
+    job: Job, face: Face, model: HeadModel, folder: Path, *, register: bool = True
+) -> Generator[Step, None, Performance]:
     """Work out the performance of a job, yielding steps; the generator's return value is the performance.
 
     Args:
@@ -74,12 +84,13 @@ def prepared(job: Job, face: Face, model: HeadModel, folder: Path) -> Generator[
         face: the first portrait's face, which says which driving frame is neutral.
         model: the 3-D head, for gestures and absolute motion.
         folder: the job's own folder.
+        register: measure a clip's movement finer than landmarks say, for a head that drives on them.
 
     Raises:
         DrivingError: the clip, motion file or gesture cannot be used.
     """
     if job.driving is not None:
-        performance = yield from driven(job, Path(job.driving), face, folder)
+        performance = yield from driven(job, Path(job.driving), face, folder, register=register)
     elif job.motion is not None:
         performance = _given(job, motions.load(Path(job.motion)), Path(job.motion).name, "motion file")
     else:
@@ -93,11 +104,13 @@ def prepared(job: Job, face: Face, model: HeadModel, folder: Path) -> Generator[
         performance = _at_rate(performance, job.fps)
     if job.motion_mode == "absolute":
         rest = motions.rest_for(performance.motion, face, model.landmark_units)
-        return replace(performance, neutral=rest)
+        return replace(performance, neutral=rest, resting=None)
     return replace(performance, neutral=motions.with_closed_lips(performance.neutral, face, model.landmark_units))
 
 
-def driven(job: Job, path: Path, face: Face | None, folder: Path) -> Generator[Step, None, Performance]:
+def driven(
+    job: Job, path: Path, face: Face | None, folder: Path, *, register: bool = True
+) -> Generator[Step, None, Performance]:
     """Track the face of a clip or picture, yielding steps; without a portrait's `face` the calmest frontal frame is neutral."""
     from gioconda.faces import follow
     from gioconda.media import VideoReader
@@ -114,7 +127,7 @@ def driven(job: Job, path: Path, face: Face | None, folder: Path) -> Generator[S
         # Seconds that people give and read are the clip's own, also where only a part of it is used.
         wanted = None if job.neutral is None else job.neutral - clip.begins
         neutral = recorder.settle(face, wanted)
-        if len(recorder) > 1:
+        if register and len(recorder) > 1:
             for done in _corrected(clip, recorder, neutral):
                 yield Step(MEASURING, done, len(recorder))
         recorded = recorder.finish(face, strength=job.smooth)
@@ -139,7 +152,18 @@ def driven(job: Job, path: Path, face: Face | None, folder: Path) -> Generator[S
         "skipped_frames": clip.skipped,
     }
     cue, frames = motion.cue(motion.neutral), range(len(motion))
-    return Performance(motion, cue, clip, frames, recorded.align, clip.tail, report, tuple(notes))
+    return Performance(
+        motion,
+        cue,
+        clip,
+        frames,
+        recorded.align,
+        resting=clip.begins + float(motion.times[motion.neutral]),
+        seen=recorded.seen,
+        tail=clip.tail,
+        report=report,
+        notes=tuple(notes),
+    )
 
 
 def _corrected(clip: VideoReader, recorder: Recorder, neutral: int) -> Iterator[int]:
@@ -225,36 +249,9 @@ def _still(performance: Performance, face: Face, model: HeadModel, rate: Fractio
         motion=motion,
         neutral=rest,
         frames=(0,) * count,
+        resting=None,
+        shares=share,
         tail=None,
         report=report,
         notes=(*performance.notes, note),
     )
-
-
-def pictures(performance: Performance) -> Iterator[Image]:
-    """The driving clip's frame (H, W, 3) uint8 for each cue, read once more from the file."""
-    assert performance.clip is not None, "only a performance taken from a clip has pictures"
-    frames = iter(performance.clip)
-    try:
-        at, image = -1, None
-        for wanted in performance.frames:
-            while at < wanted:
-                image, at = next(frames).image, at + 1
-            assert image is not None
-            yield image
-    finally:
-        frames.close()  # type: ignore[attr-defined]
-
-
-def with_crop(cue: Cue, image: Image, align: Floats) -> Cue:
-    """The cue with the driver's face cut out of its frame.
-
-    Args:
-        cue: as it was tracked, before it is made stronger or weaker.
-        image: (H, W, 3) uint8, the frame.
-        align: (2, 3) affine from the frame's pixels to the performance's unit crop.
-    """
-    within = paste.align(cue.points)
-    linear = within[:, :2] @ align[:, :2]
-    whole = np.column_stack([linear, within[:, :2] @ align[:, 2] + within[:, 2]]).astype(np.float32)
-    return replace(cue, crop=paste.cut(image, whole, CROP_SIDE), crop_points=paste.apply(within, cue.points))

@@ -49,6 +49,8 @@ class Recorded:
     """Seconds (from, to) in which no face was seen."""
     noise: float
     """Standard deviation of the tracker's jitter, percent of the distance between the outer eye corners."""
+    seen: NDArray[np.bool_]
+    """(T,) whether the face shows in the frame itself; the motion also calls those found that lead over to it."""
 
 
 class Recorder:
@@ -146,7 +148,7 @@ class Recorder:
         spool, shades = Spool(self._folder / "performance"), Spool(self._folder / "performed shades", (POINTS,))
         with closing(spool), closing(shades):
             result, noise = _written(bridged, held, align, strength, (spool, shades))
-        return Recorded(result, align, _spans(times, found, float(1 / self._rate)), noise)
+        return Recorded(result, align, _spans(times, found, float(1 / self._rate)), noise, found)
 
     def _times(self) -> NDArray[np.float64]:
         """(T,) seconds from the first frame."""

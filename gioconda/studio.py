@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 import heads
 import weights
-from gioconda import motion, provenance, report
+from gioconda import provenance, report, watch
 from gioconda.checks import check_job
 from gioconda.errors import PortraitError
 from gioconda.job import Finished, Job
 from gioconda.marks import label
-from gioconda.performance import Performance, pictures, prepared, with_crop
+from gioconda.performance import Performance, prepared
 from heads.ahead import ahead
-from heads.base import Cue, Head, HeadError, Portrait, Step
+from heads.base import Head, HeadError, Portrait, Step
 
 if TYPE_CHECKING:
     from gioconda.faces import Found
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 LOOKING = "Looking at the portraits"
 RENDERING = "Painting the frames"
+
+LOOKAHEAD = 16
+"""Cues that a head may look ahead: batches for a GPU, or a fifth of a second for smoothing."""
 
 PREVIEW_EVERY = 8
 """Frames between two steps that carry a preview."""
@@ -66,9 +69,10 @@ def _run(job: Job) -> Generator[Step | Finished, None, None]:
         found = yield from _portraits(job)
         model = head_model()
         lap("portraits")
-        performance = yield from prepared(job, found[0].portrait.face, model, Path(folder))
-        lap("reading")
         kind = heads.kind(job.head)
+        face, register = found[0].portrait.face, "points" in kind.drives
+        performance = yield from prepared(job, face, model, Path(folder), register=register)
+        lap("reading")
         head = heads.load(job.head, {name: weights.path(name) for name in kind.needs})
         if "crops" in head.drives and performance.clip is None:
             raise HeadError(
@@ -125,22 +129,6 @@ def _portraits(job: Job) -> Generator[Step, None, list[Found]]:
     return found
 
 
-def _cues(job: Job, performance: Performance, crops: bool) -> Iterator[Cue]:
-    """The performance as a head takes it: with the driver's pictures where they are wanted, as strong as asked for."""
-
-    def tracked() -> Iterator[Cue]:
-        if not crops or performance.align is None:
-            yield from performance.motion
-            return
-        with closing(pictures(performance)) as images:  # type: ignore[type-var]
-            for cue, image in zip(performance.motion, images, strict=True):
-                yield with_crop(cue, image, performance.align)
-
-    with closing(tracked()) as cues:  # type: ignore[type-var]
-        strength, turn = job.expression_strength, job.pose_strength
-        yield from motion.retargeted(performance.neutral, cues, expression=strength, pose=turn, shading=job.shading)
-
-
 def _written(
     job: Job, head: Head, portraits: list[Portrait], performance: Performance, seal: Seal
 ) -> Generator[Step, None, tuple[Path, Path | None]]:
@@ -176,13 +164,13 @@ def _written(
         writer = writer_to(Path(job.output), size, "video")
         reel = None
         if job.compare:
-            driver = stack.enter_context(closing(pictures(performance))) if performance.clip else None  # type: ignore[type-var]
+            driver = stack.enter_context(closing(watch.pictures(performance))) if performance.clip else None  # type: ignore[type-var]
             reel = Reel(first, driver)
             side = writer_to(reel_path(Path(job.output)), reel.size, "reel")
         # Reading the driver's pictures, painting and encoding go on at the same time.
-        crops = "crops" in head.drives or _wants_driver(job, portraits)
-        cues = stack.enter_context(closing(ahead(_cues(job, performance, crops))))
-        frames = stack.enter_context(closing(ahead(head.animate(identity, performance.neutral, cues))))
+        neutral = watch.resting(performance, head)
+        cues = stack.enter_context(closing(ahead(watch.cues(job, performance, head, portraits))))
+        frames = stack.enter_context(closing(ahead(head.animate(identity, neutral, cues, lookahead=LOOKAHEAD))))
         mark = label.Label(first) if job.label else None
         yield Step(RENDERING, 0, total)
         for done, (frame, moment) in enumerate(zip(frames, timing.times, strict=True), 1):
@@ -194,12 +182,3 @@ def _written(
                 side.write(reel.frame(frame), ticks)
             yield Step(RENDERING, done, total, frame if done % PREVIEW_EVERY == 1 else None)
     return writer.path, side.path if reel is not None else None
-
-
-def _wants_driver(job: Job, portraits: list[Portrait]) -> bool:
-    """Whether the inside of the mouth is to come from the driver's picture."""
-    from heads.mesh import SHOWS_MOUTH, mouth_gap
-
-    if job.mouth == "auto":
-        return all(mouth_gap(p.face.points) < SHOWS_MOUTH for p in portraits)
-    return job.mouth == "driving"

@@ -199,9 +199,8 @@ class Head(Protocol):
     accelerated: ClassVar[bool]
     """Whether it keeps `Accelerated` too: networks that want a GPU. One that does not runs on "cpu" in "fp32" alone."""
     paints: ClassVar[bool]
-    """Whether a trained network paints the face. At the neutral cue the frame is then that network's picture of the portrait, the
-    same for every driver, and results are marked as made by a trained algorithm. Other heads give the portrait, whose own
-    pixels they move."""
+    """Whether a trained network paints the face. At the neutral cue the frame is then its picture of the portrait, the same for
+    every driver, and results are marked as made by a trained algorithm. Other heads give the portrait, and move its pixels."""
     settings: ClassVar[frozenset[str]]
     """Names of the run's settings that it takes by itself (it then keeps `Adjustable` too); empty when it follows cues only."""
     shots: range
