@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tempfile
 from itertools import combinations
 from pathlib import Path
 
+from gioconda.device import DEVICES
 from gioconda.errors import OutputError, SettingError
 from gioconda.job import Job
 
@@ -19,6 +21,13 @@ RANGES = {
     "crf": (0, 51),
 }
 """Least and largest value of each setting that is a number."""
+
+CHOICES = {
+    "motion_mode": ("relative", "absolute"),
+    "mouth": ("auto", "portraits", "driving"),
+    "precision": ("auto", "fp32", "fp16", "bf16"),
+}
+"""The values of each setting that is a word."""
 
 FASTEST = 240
 """Frames per second of the fastest result: more than any common screen shows."""
@@ -59,7 +68,8 @@ def _check_names(job: Job) -> None:
     import heads
     from gioconda import gestures
 
-    heads.kind(job.head)
+    if job.head != "auto":
+        heads.kind(job.head)
     if job.gesture is not None:
         gestures.named(job.gesture)
 
@@ -76,11 +86,15 @@ def check_settings(job: Job) -> None:
             raise SettingError(
                 f"{_flag(name)} is {value}.", f"It goes from {low:g} to {high:g}.", "Choose a value in that range."
             )
-    for name, choices in (("motion_mode", ("relative", "absolute")), ("mouth", ("auto", "portraits", "driving"))):
+    for name, choices in CHOICES.items():
         if getattr(job, name) not in choices:
             raise SettingError(
                 f"{_flag(name)} is {getattr(job, name)!r}.", f"It is one of {', '.join(choices)}.", "Choose one of them."
             )
+    if not re.fullmatch(DEVICES, job.device):
+        raise SettingError(
+            f"--device is {job.device!r}.", "It is one of auto, cpu, cuda, cuda:N and mps.", "Choose one of them."
+        )
     for name in ("start", "end", "neutral"):
         value = getattr(job, name)
         if value is not None and not math.isfinite(value):

@@ -169,11 +169,12 @@ def _animate(chosen: argparse.Namespace, interrupt: Interrupt) -> int:
     from gioconda.studio import animate
 
     job = _job(chosen)
+    clip = walk(animate(job), Finished, interrupt).clip
     if job.fps in BROADCAST:
         say(f"note: --fps {float(job.fps):g} is taken as written; television's rate is --fps {BROADCAST[job.fps]}", sys.stderr)
-    clip = walk(animate(job), Finished, interrupt).clip
     for note in clip.report["notes"]:
-        say(f"note: {note}", sys.stderr)
+        if note not in clip.report["rendering"]["notes"]:  # which were said at once
+            say(f"note: {note}", sys.stderr)
     for path in (clip.path, clip.compare, clip.preview):
         if path is not None:
             say(str(path), sys.stdout)

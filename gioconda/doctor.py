@@ -10,7 +10,6 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,8 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import weights
-from gioconda import __version__
+from gioconda import __version__, device
 from gioconda.job import Job
+from weights import hub
+
+REHEARSED = "warp"
+"""The head of the rehearsal: nothing is fetched for it."""
 
 ROOT = Path(__file__).resolve().parent.parent
 """Where requirements.txt and the examples lie in a clone."""
@@ -44,8 +47,8 @@ MODULES = {
 }
 """Package to the module that it brings; all but `PAGE` are needed to animate."""
 PAGE = "gradio"
-OPTIONAL = ("torch",)
-"""Packages for heads to come; they are looked up, never imported when they are missing."""
+NEURAL = ("torch", "accelerate")
+"""Packages for heads of networks; they are looked up, and imported only where a GPU may be."""
 
 REPORTING = (0, 10, 33)
 """The newest mediapipe that looks nothing up in the network; later ones report to a server (measured; see also the thread
@@ -87,7 +90,9 @@ def examine(examples: Path = ROOT / "examples" / "portraits") -> Findings:
         "packages": packages,
         "ffmpeg": _ffmpeg(broken) if packages["av"] else None,
         "weights": files,
+        "weights_folders": dict(zip(("bundled", "cache", "hub"), (str(weights.HOME), *hub.places()), strict=True)),
         "machine": machine,
+        "auto": None if broken else _auto(),
         "rehearsal": rehearsal,
     }
     advice += _slow(machine, rehearsal)
@@ -119,7 +124,7 @@ def _packages(broken: list[str], advice: list[str]) -> dict[str, str | None]:
             advice.append(
                 f"mediapipe {found[package]} looks up a server at every start; {pins.get(package, '0.10.31')} does not."
             )
-    for package in OPTIONAL:
+    for package in NEURAL:
         found[package] = version(package) if find_spec(package) else None
     return found
 
@@ -166,13 +171,14 @@ def _machine() -> dict[str, Any]:
     quota = _words("/sys/fs/cgroup/cpu.max")
     if len(quota) == 2 and quota[0] != "max":
         cores = max(1, min(cores, round(int(quota[0]) / int(quota[1]))))
-    folder = tempfile.gettempdir()
+    folder, gpu = tempfile.gettempdir(), device.gpu()
     return {
         "cpu": _cpu(),
         "cores": cores,
         "memory_gib": _memory("MemTotal"),
         "free_memory_gib": _memory("MemAvailable"),
-        "gpus": list(_gpus()),
+        "gpu": gpu.device,
+        "about_gpu": gpu.about,
         "temporary_folder": folder,
         "free_disk_gib": round(shutil.disk_usage(folder).free / GIB, 1),
     }
@@ -207,22 +213,11 @@ def _memory(line: str) -> float | None:
     return round(amount / GIB, 1)
 
 
-def _gpus() -> Iterator[str]:
-    """Names of the GPUs, asked of torch where it is installed, else of the driver's own tool."""
-    if find_spec("torch"):
-        torch: Any = importlib.import_module("torch")
-        yield from (torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
-        if torch.backends.mps.is_available():
-            yield "Apple GPU (mps)"
-        return
-    tool = shutil.which("nvidia-smi")
-    if tool:
-        asked = [tool, "--query-gpu=name", "--format=csv,noheader"]
-        try:
-            told = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=True).stdout
-        except (OSError, subprocess.SubprocessError):
-            return
-        yield from told.strip().splitlines()
+def _auto() -> str:
+    """What `--head auto` takes for a portrait and a clip. With a GPU and without weights, the Hub is asked for them."""
+    from gioconda.choose import choose
+
+    return choose(Job(portraits=["portrait"], driving="clip")).line()
 
 
 def _rehearsal(examples: Path, broken: list[str]) -> dict[str, Any] | None:
@@ -233,7 +228,8 @@ def _rehearsal(examples: Path, broken: list[str]) -> dict[str, Any] | None:
     if portrait is None:
         return None
     with tempfile.TemporaryDirectory(prefix="gioconda-") as folder:
-        job = Job(portraits=[portrait], gesture="nod", end=1, max_side=512, output=Path(folder) / "rehearsal.mp4")
+        output = Path(folder) / "rehearsal.mp4"
+        job = Job(portraits=[portrait], gesture="nod", end=1, max_side=512, output=output, head=REHEARSED)
         moments = [time.perf_counter()]
         try:
             moments += [time.perf_counter() for step in animate(job) if step.label == RENDERING]
@@ -278,12 +274,15 @@ def lines(findings: Findings) -> Iterator[str]:
         yield f"FFmpeg within PyAV: libavcodec {facts['ffmpeg']['libraries']['libavcodec']}, {codec}"
     for row in facts["weights"]:
         yield f"Weights: {row['name']}, {row['bytes']:,} bytes, {row['where']}: {row['state']}"
+    folders = facts["weights_folders"]
+    yield f"Weights lie in {folders['bundled']} and {folders['cache']}; others come from {folders['hub']}"
     memory = (
         "" if machine["memory_gib"] is None else f", {machine['memory_gib']} GiB of memory ({machine['free_memory_gib']} free)"
     )
     yield f"Machine: {machine['cpu']}, {machine['cores']} cores{memory}"
-    gpus = ", ".join(machine["gpus"]) or "none found"
-    yield f"GPU: {gpus}. The warp head runs on the CPU and needs none."
+    yield f"GPU: {machine['gpu'] or 'none'}, {machine['about_gpu']}"
+    yield f"--head auto for a clip: {facts['auto'] or 'nothing works yet'}"
+    yield "--precision auto: " + ", ".join(f"{precision} on {kind}" for kind, precision in device.BEST.items())
     yield f"Temporary files: {machine['temporary_folder']}, {machine['free_disk_gib']} GiB free"
     yield f"Page in the browser (python app.py): {'can open' if facts['page'] else 'cannot open'}"
     if rehearsal:

@@ -12,6 +12,7 @@ import gradio as gr
 from gradio.blocks import Block
 from gradio.components import Component
 
+import heads
 from gioconda import fragments
 from gioconda.checks import RANGES
 from gioconda.gestures import GESTURES
@@ -203,6 +204,12 @@ def _settings() -> tuple[dict[str, Component], gr.Number]:
             "Inside of the mouth",
             (("automatic", "auto"), ("from the portraits", "portraits"), ("from the clip", "driving")),
             "Teeth and tongue that a closed mouth does not show",
+        )
+        radio(
+            "head",
+            "Head",
+            (("automatic", DEFAULTS["head"]), *((name, name) for name in heads.REGISTRY)),
+            "Automatic takes one of networks where there is a GPU",
         )
         with gr.Row():
             # No limits here: Gradio would answer them with a toast, the run says them in a sentence.

@@ -53,7 +53,8 @@ def footer(*, kept: int, shared: bool) -> str:
     road = (
         "This page is shared: what you upload passes through Gradio's tunnel on its way to the machine that animates it. There it is"
         if shared
-        else "Nothing leaves the machine that runs this page: no upload, no statistics, no look-up. Pictures, clips and results are"
+        else "Nothing leaves the machine that runs this page: no upload, no statistics; only a head whose weights are not here is "
+        "fetched once. Pictures, clips and results are"
     )
     return (
         "<footer>"
@@ -125,7 +126,8 @@ def report(clip: Clip) -> str:
     width, height = clip.size
     marks = {"label": "visible label", "credentials": "Content Credentials", "tags": "MP4 tags"}
     facts = f"{clip.seconds:.1f} seconds, {width} × {height} pixels, {float(clip.rate):.5g} frames per second."
+    chosen = [str(rendering["line"])] if (rendering := clip.report.get("rendering")) else []
     carried = ", ".join(marks.get(mark, mark) for mark in clip.marks)
     notes = [str(note) for note in clip.report.get("notes", ())]
-    told = said("note" if notes else "fine", facts, [f"Marked by: {carried}.", *notes], "Done")
+    told = said("note" if notes else "fine", facts, [f"Marked by: {carried}.", *chosen, *notes], "Done")
     return f'<div data-sha256="{clip.sha256}">{told}</div>'

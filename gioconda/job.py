@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from heads.base import Image
+    from heads.base import Image, Precision
 
 MotionMode = Literal["relative", "absolute"]
 Mouth = Literal["auto", "portraits", "driving"]
@@ -32,8 +32,12 @@ class Job:
     """The name of a built-in performance (`gioconda.gestures.GESTURES`)."""
     output: str | Path = "gioconda.mp4"
     """Where the MP4 goes."""
-    head: str = "warp"
-    """Which head renders (`heads.REGISTRY`)."""
+    head: str = "auto"
+    """Which head renders (`heads.REGISTRY`); `auto` takes one of networks where a GPU and its weights are there."""
+    device: str = "auto"
+    """Where a head of networks runs: auto, cpu, cuda, cuda:N or mps; `auto` takes a GPU where there is one."""
+    precision: Precision | Literal["auto"] = "auto"
+    """What a head of networks works in: auto, fp32, fp16 or bf16; `auto` is fp16 on a CUDA GPU and fp32 elsewhere."""
     motion_mode: MotionMode = "relative"
     """relative: changes from the neutral frame are added to the portrait; absolute: the driver's own pose and expression."""
     expression_strength: float = 1.0

@@ -50,6 +50,7 @@ def rate(text: str) -> Fraction:
 
 
 _DRIVER, _MOVES, _PART, _RESULT = "what drives the portrait (exactly one)", "how it moves", "which part", "the result"
+_PLACE = "what renders"
 
 OPTIONS: Mapping[str, Option] = {
     "driving": Option(
@@ -57,7 +58,9 @@ OPTIONS: Mapping[str, Option] = {
     ),
     "motion": Option(_DRIVER, "a motion file that `python -m gioconda motion` wrote", None, "FILE"),
     "gesture": Option(_DRIVER, "a built-in performance; `python -m gioconda gestures` lists them", None, "NAME"),
-    "head": Option(_MOVES, "the head that renders", None, "NAME"),
+    "head": Option(_PLACE, "the head that renders: auto, or one by name", None, "NAME"),
+    "device": Option(_PLACE, "where a head of networks runs: auto, cpu, cuda, cuda:N or mps", None, "NAME"),
+    "precision": Option(_PLACE, "what a head of networks works in", choices=("auto", "fp32", "fp16", "bf16")),
     "motion_mode": Option(
         _MOVES,
         "relative adds the driver's changes to the portrait; absolute takes over the driver's pose and expression",

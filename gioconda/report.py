@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gioconda import __version__
+from gioconda.choose import Choice
 from gioconda.errors import OutputError
 from gioconda.job import Clip, Job
 from gioconda.performance import Performance
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
     from gioconda.marks.seal import Seal
 
 
-def report(job: Job, found: Sequence[Found], performance: Performance, seconds: Mapping[str, float]) -> dict[str, Any]:
+def report(
+    job: Job, choice: Choice, found: Sequence[Found], performance: Performance, seconds: Mapping[str, float]
+) -> dict[str, Any]:
     """What is known before the output is looked at.
 
     Args:
         job: the settings.
+        choice: what rendered it, and why.
         found: the portraits, in the job's order.
         performance: what drives them.
         seconds: name of a stage to how long it took.
@@ -37,6 +41,7 @@ def report(job: Job, found: Sequence[Found], performance: Performance, seconds: 
         "tool": "Gioconda",
         "version": __version__,
         "head": job.head,
+        "rendering": choice.facts(),
         "settings": settings,
         "portraits": [
             {
@@ -48,7 +53,7 @@ def report(job: Job, found: Sequence[Found], performance: Performance, seconds: 
             for path, one in zip(job.portraits, found, strict=True)
         ],
         "driving": performance.report,
-        "notes": [*(note for one in found for note in one.notes), *performance.notes],
+        "notes": [*choice.notes, *(note for one in found for note in one.notes), *performance.notes],
         "seconds": dict(seconds),
     }
 

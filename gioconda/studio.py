@@ -9,15 +9,16 @@ import tempfile
 import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import heads
 import weights
 from gioconda import provenance, report, watch
 from gioconda.checks import check_job
+from gioconda.choose import rendering
 from gioconda.errors import PortraitError
 from gioconda.job import Finished, Job
 from gioconda.marks import label
@@ -66,14 +67,15 @@ def _run(job: Job) -> Generator[Step | Finished, None, None]:
 
     signer = provenance.signer()
     with tempfile.TemporaryDirectory(prefix="gioconda-") as folder:
+        head, choice = yield from rendering(job)
+        job = replace(job, head=choice.head)
+        lap("choosing")
         found = yield from _portraits(job)
         model = head_model()
         lap("portraits")
-        kind = heads.kind(job.head)
-        face, register = found[0].portrait.face, "points" in kind.drives
+        face, register = found[0].portrait.face, "points" in head.drives
         performance = yield from prepared(job, face, model, Path(folder), register=register)
         lap("reading")
-        head = heads.load(job.head, {name: weights.path(name) for name in kind.needs})
         if "crops" in head.drives and performance.clip is None:
             raise HeadError(
                 f"The {job.head} head follows pictures of the driver's face, and a {performance.report['kind']} has none. "
@@ -84,7 +86,7 @@ def _run(job: Job) -> Generator[Step | Finished, None, None]:
         path, reel = yield from _written(job, head, portraits, performance, seal)
         lap("painting")
         height, width = found[0].portrait.image.shape[:2]
-        told = report.report(job, found, performance, seconds)
+        told = report.report(job, choice, found, performance, seconds)
         clip = report.clip(job, performance, (width, height), path, reel, told, seal)
         if job.report is not None:
             report.write(clip, Path(job.report))
@@ -103,8 +105,6 @@ def head_model() -> HeadModel:
 
 def _portraits(job: Job) -> Generator[Step, None, list[Found]]:
     """Read every portrait and find its face."""
-    from dataclasses import replace
-
     from gioconda.faces import Tracker
     from gioconda.media import read_image, resize_to
 

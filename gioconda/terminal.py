@@ -47,12 +47,18 @@ Last = TypeVar("Last")
 
 def walk(steps: Iterator[Step | Last], kind: type[Last], interrupt: Interrupt) -> Last:
     """Walk through the steps with a progress bar; returns the last one, which is of `kind`."""
+    from gioconda.choose import Announced
+
     with closing(cast(Any, steps)), Bar() as bar:
         for step in steps:
             if isinstance(step, kind):
                 interrupt.closing()  # all is written
                 return step
-            bar.show(cast("Step", step))
+            if isinstance(step, Announced):
+                bar.close()
+                say(step.label, sys.stderr)
+            else:
+                bar.show(cast("Step", step))
             interrupt.check()
     raise RuntimeError("the work ended without a result")
 
@@ -70,7 +76,7 @@ class Bar:
         if not self._wanted:
             return
         if self._bar is None or step.label != self._label:
-            self._close()
+            self.close()
             self._bar, self._label = self._opened(step), step.label
         self._bar.total = step.total or None
         self._bar.update(step.done - self._bar.n)
@@ -91,7 +97,8 @@ class Bar:
             bar_format=layout if step.total else None,
         )
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """End the line of the stage before."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -100,4 +107,4 @@ class Bar:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._close()
+        self.close()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+
+os.environ["ACCELERATE_USE_CPU"] = "1"  # what `auto` takes is the same on every machine
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -86,6 +86,9 @@ class Result:
     code: int
     out: str
     err: str
+    """Without the line on the head."""
+    head: str = ""
+    """The first line of `animate`: what renders, and why."""
 
 
 class Shell:
@@ -108,7 +111,8 @@ class Shell:
             code = int(left.code or 0)
         out, err = self._capture.readouterr()
         self.tidy(err)
-        return Result(code, out, err)
+        head, line, rest = err.partition("\n") if err.startswith("head: ") else ("", "", err)
+        return Result(code, out, rest, head + line)
 
     def tidy(self, err: str) -> None:
         """Nothing temporary is left, and nobody saw a traceback."""

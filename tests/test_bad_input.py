@@ -237,7 +237,7 @@ def test_a_disk_that_fills(arguments: str, limit: int, shell: Shell, person: Pat
         out, err = (told.decode() for told in process.communicate(timeout=PATIENCE))
     shell.tidy(err)
     assert (process.returncode, out) == (2, ""), err
-    assert re.match(r"gioconda: .*(full|File too large|could not be written).* (free|takes).*\. .+", err), err
+    assert re.match(r"(head: .*\n)?gioconda: .*(full|File too large|could not be written).* (free|takes).*\. .+", err), err
     assert list(shell.folder.iterdir()) == [shell.temporary]
 
 

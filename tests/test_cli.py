@@ -105,12 +105,14 @@ def test_a_preview_is_a_small_endless_animation(shell: Shell, made: Path) -> Non
 
 def test_options_come_to_the_job() -> None:
     line = "animate a.png --driving c.mp4 -o o.mp4 --head h --motion-mode absolute --expression-strength 1.5 --pose-strength 0"
+    line += " --device cuda:1 --precision bf16"
     line += " --smooth .5 --mouth driving --face 2 --neutral 1.25 --max-side 640 --fps 30000/1001 --start 1 --end 2.5"
     line += " --no-audio --no-label --consent Yes --compare --crf 20 --preview p.webp --report r.json --overwrite"
     chosen = vars(parser().parse_args(line.split()))
     job = Job(**{name: value for name, value in chosen.items() if name in {field.name for field in fields(Job)}})
     assert job == Job(
-        portraits=["a.png"], driving="c.mp4", output="o.mp4", head="h", motion_mode="absolute", expression_strength=1.5,
+        portraits=["a.png"], driving="c.mp4", output="o.mp4", head="h", device="cuda:1", precision="bf16",
+        motion_mode="absolute", expression_strength=1.5,
         pose_strength=0.0, smooth=0.5, mouth="driving", face=2, neutral=1.25, max_side=640, fps=Fraction(30000, 1001),
         start=1.0, end=2.5, audio=False, label=False, consent="Yes", compare=True, crf=20,
         preview="p.webp", report="r.json", overwrite=True,
@@ -290,11 +292,12 @@ def test_same_input_same_pictures(shell: Shell, made: Path) -> None:
 
 
 def test_a_terminal_sees_stages_and_time_left(shell: Shell, made: Path) -> None:
-    """And a pipe sees one line on the standard output and nothing else, in a process of its own."""
+    """And a pipe sees one line on the standard output and what renders on the other, in a process of its own."""
     line = ("animate", made / "person.png", "--driving", made / "clip.mp4", "-o", "out.mp4", "--overwrite")
     with shell.started(*line, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (0, b"out.mp4\n", b"")
+    assert (process.returncode, out) == (0, b"out.mp4\n")
+    assert re.fullmatch(rb"head: warp, on the CPU \(.+\)\n", err)
     terminal, other_end = pty.openpty()
     with shell.started(*line, stdout=subprocess.PIPE, stderr=other_end) as process:
         os.close(other_end)
