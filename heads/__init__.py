@@ -14,7 +14,7 @@ from typing import cast
 from heads.base import Head, HeadError, Precision
 
 REGISTRY = {"warp": "heads.warp.head:Warp"}
-"""Name of a head to "module:Class"."""
+"""Name of a head to "module:Class", in the order in which `auto` prefers them (`gioconda.choose`)."""
 
 
 def load(name: str, files: Mapping[str, Path], device: str = "cpu", precision: Precision = "fp32") -> Head:
