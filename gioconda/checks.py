@@ -95,6 +95,19 @@ def check_settings(job: Job) -> None:
         raise SettingError(
             f"--device is {job.device!r}.", "It is one of auto, cpu, cuda, cuda:N and mps.", "Choose one of them."
         )
+    _check_times(job)
+    if job.consent is not None and not 0 < len(job.consent.strip()) <= LONGEST_CONSENT:
+        raise SettingError(
+            f"--consent has {len(job.consent.strip()):,} characters.",
+            f"A statement has 1 to {LONGEST_CONSENT:,}.",
+            "Say it in a sentence or two, or leave it out.",
+        )
+    if job.face is not None and job.face < 1:
+        raise SettingError(f"--face is {job.face}.", "Faces are counted from 1, the largest.", "Choose 1 or more.")
+
+
+def _check_times(job: Job) -> None:
+    """Seconds and rates."""
     for name in ("start", "end", "neutral"):
         value = getattr(job, name)
         if value is not None and not math.isfinite(value):
@@ -111,14 +124,6 @@ def check_settings(job: Job) -> None:
             f"It goes from 1 to {FASTEST}; fractions such as 30000/1001 are fine.",
             "Choose another rate.",
         )
-    if job.consent is not None and not 0 < len(job.consent.strip()) <= LONGEST_CONSENT:
-        raise SettingError(
-            f"--consent has {len(job.consent.strip()):,} characters.",
-            f"A statement has 1 to {LONGEST_CONSENT:,}.",
-            "Say it in a sentence or two, or leave it out.",
-        )
-    if job.face is not None and job.face < 1:
-        raise SettingError(f"--face is {job.face}.", "Faces are counted from 1, the largest.", "Choose 1 or more.")
     if job.neutral is not None and job.neutral < 0:
         raise SettingError(f"--neutral is {job.neutral} s.", "It is a time in the driving clip.", "Choose 0 or more.")
 
