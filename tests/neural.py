@@ -20,6 +20,8 @@ class Neural:
     name: ClassVar[str] = "neural"
     needs: ClassVar[tuple[str, ...]] = ("net.safetensors",)
     accelerated: ClassVar[bool] = True
+    paints: ClassVar[bool] = True
+    settings: ClassVar[frozenset[str]] = frozenset()
     shots: range = range(1, 3)
     drives: frozenset[Channel] = frozenset({"expression"})
     built: ClassVar[list[tuple[str, str]]] = []
