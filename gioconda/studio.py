@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import weights
 from gioconda import provenance, report, watch
+from gioconda.carried import carried
 from gioconda.checks import check_job
 from gioconda.choose import rendering
 from gioconda.errors import PortraitError
@@ -24,7 +25,7 @@ from gioconda.job import Finished, Job
 from gioconda.marks import label
 from gioconda.performance import Performance, prepared
 from heads.ahead import ahead
-from heads.base import Head, HeadError, Portrait, Step
+from heads.base import Head, HeadError, Identity, Step
 
 if TYPE_CHECKING:
     from gioconda.faces import Found
@@ -81,9 +82,10 @@ def _run(job: Job) -> Generator[Step | Finished, None, None]:
                 f"The {job.head} head follows pictures of the driver's face, and a {performance.report['kind']} has none. "
                 "It needs a driving clip. Give --driving CLIP, or choose --head warp."
             )
-        portraits = [one.portrait for one in found]
-        seal = provenance.seal(job, signer, portraits)
-        path, reel = yield from _written(job, head, portraits, performance, seal)
+        identity = head.enroll([one.portrait for one in found])
+        performance = carried(job, head, identity, performance)
+        seal = provenance.seal(job, signer, identity.portraits)
+        path, reel = yield from _written(job, head, identity, performance, seal)
         lap("painting")
         height, width = found[0].portrait.image.shape[:2]
         told = report.report(job, choice, found, performance, seconds)
@@ -130,14 +132,13 @@ def _portraits(job: Job) -> Generator[Step, None, list[Found]]:
 
 
 def _written(
-    job: Job, head: Head, portraits: list[Portrait], performance: Performance, seal: Seal
+    job: Job, head: Head, identity: Identity, performance: Performance, seal: Seal
 ) -> Generator[Step, None, tuple[Path, Path | None]]:
     """Render, mark and write every frame; returns the paths of the video and of the side-by-side reel."""
     from gioconda.media import Sound, VideoWriter
     from gioconda.reel import Reel, reel_path
 
-    identity = head.enroll(portraits)
-    first, timing = portraits[0].image, performance.motion
+    first, timing = identity.portraits[0].image, performance.motion
     size, total = (first.shape[1], first.shape[0]), len(timing)
     sound = (
         Sound.of(performance.clip.path, job.start, job.end)
@@ -169,7 +170,7 @@ def _written(
             side = writer_to(reel_path(Path(job.output)), reel.size, "reel")
         # Reading the driver's pictures, painting and encoding go on at the same time.
         neutral = watch.resting(performance, head)
-        cues = stack.enter_context(closing(ahead(watch.cues(job, performance, head, portraits))))
+        cues = stack.enter_context(closing(ahead(watch.cues(job, performance, head, identity.portraits))))
         frames = stack.enter_context(closing(ahead(head.animate(identity, neutral, cues, lookahead=LOOKAHEAD))))
         mark = label.Label(first) if job.label else None
         yield Step(RENDERING, 0, total)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from heads import mesh
 from heads.ahead import ahead
 from heads.base import Channel, Cue, Floats, HeadError, Identity, Image, Portrait, Precision
+from heads.carry import Limit
 from heads.warp import eyes, layers, layout, lids, mouth, raster, shading
 from heads.warp.transfer import Placed, Transfer
 
@@ -86,6 +87,12 @@ class Warp:
             raise HeadError(f"lookahead is {lookahead}. It counts cues. Give 0 or more.")
         return self._frames(identity, neutral, cues, lookahead)
 
+    def limits(self, identity: Identity, neutral: Cue, cues: Iterator[Cue]) -> Iterator[Limit]:
+        """What will be held back; see `heads.carry.Careful`."""
+        portrait = identity.portraits[0]
+        transfer = Transfer(portrait.face.points, portrait.align, neutral, portrait.face.pose)
+        return (limit for cue in cues if cue.found for limit in transfer.limits(cue))
+
     def _frames(self, identity: Identity, neutral: Cue, cues: Iterator[Cue], lookahead: int) -> Iterator[Image]:
         portrait = identity.portraits[0]
         image = portrait.image
@@ -117,7 +124,7 @@ def _moves(
 ) -> Generator[tuple[Cue, Placed, raster.Maps]]:
     """For each cue: the cue that counts (the last one found), where the face goes, and where each pixel comes from."""
     shape = layout.build(portrait.face.points, portrait.matte)
-    transfer = Transfer(portrait.face.points, portrait.align, neutral)
+    transfer = Transfer(portrait.face.points, portrait.align, neutral, portrait.face.pose)
     canvas = raster.Canvas(_box(shape.rest, portrait.image), concerned, layers.STILL)
     held = neutral
     for cue in cues:

@@ -7,12 +7,14 @@ look the same way can still share an expression.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from heads import mesh, paste, rigid
 from heads.base import Cue, Floats
+from heads.carry import Limit, Motion
 
 LID_REST = 0.12
 """Share of the neutral lid gap that MediaPipe's landmarks keep when an eye is fully closed (seen in six clips)."""
@@ -27,6 +29,13 @@ LOWER_LID = 0.12
 TURN = (0.45, 0.75)
 """Radians (26 and 43 degrees) of turning against the portrait from which less is done, and which is never passed: beyond it
 one picture does not show enough of a head."""
+
+ASIDE = 50.0
+"""Degrees by which a portrait looks aside, up or down already at which its own turn would leave no room for more: the room of
+`TURN` shrinks evenly towards it, since one cheek is seen ever less and the landmarks err beyond."""
+
+LEAST_ROOM = 0.35
+"""Share of that room that always remains."""
 
 SHIFT = (0.5, 1.0)
 """Distances between the outer eye corners of moving through the picture, alike: beyond it the neck would be torn."""
@@ -45,6 +54,26 @@ class Placed:
     """The rigid part of it: pixels of the portrait to pixels of the frame."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Skull:
+    """What a skull does, in the portrait's axes."""
+
+    turn: rigid.Array
+    """(3,) rotation vector, radians."""
+    shift: rigid.Array
+    """(3,) distances between the outer eye corners."""
+    growth: float
+    """Natural logarithm of its size over its size at rest."""
+
+    def amounts(self) -> tuple[float, float, float]:
+        """How much of each of `_MOTIONS` it is, in the units of `heads.carry.Limit`."""
+        turn, shift = (float(np.linalg.norm(v)) for v in (self.turn, self.shift))
+        return float(np.degrees(turn)), shift, float(np.exp(abs(self.growth)))
+
+
+_MOTIONS: tuple[Motion, ...] = ("turn", "shift", "size")
+
+
 class Transfer:
     """Moves one portrait's face as one driver's face moves, relative to the driver's neutral frame.
 
@@ -52,9 +81,10 @@ class Transfer:
         points: (478, 3) landmarks of the portrait, pixels.
         align: (2, 3) affine from pixels to the portrait's unit crop.
         neutral: the driver's neutral frame.
+        pose: (3, 3) the portrait's, head axes to camera axes.
     """
 
-    def __init__(self, points: Floats, align: Floats, neutral: Cue) -> None:
+    def __init__(self, points: Floats, align: Floats, neutral: Cue, pose: Floats | None = None) -> None:
         self._align, self._back = align, paste.invert(align)
         self._rest = paste.apply(align, points).astype(np.float64)
         self._neutral = neutral.points.astype(np.float64)
@@ -63,6 +93,10 @@ class Transfer:
         self._lids = _Gaps(mesh.LID_PAIRS, self._neutral, self._rest)
         self._lips = _Gaps(mesh.LIP_PAIRS, self._neutral, self._rest)
         self._width = mesh.eye_distance(self._rest)
+        # Turning a head that looks aside already (a rotation about y) or up (about x) has less room.
+        ahead = np.array([0.0, 0.0, -1.0]) if pose is None else -np.asarray(pose, np.float64)[:, 2]
+        aside = np.degrees(np.arctan2(np.abs(ahead[[1, 0]]), np.hypot(ahead[2], ahead[[0, 1]])))
+        self._room = np.append(np.clip(1 - aside / ASIDE, LEAST_ROOM, 1), 1.0)
         self._centre = self._rest[list(mesh.STABLE)].mean(0)
         self._centre_neutral = self._neutral[list(mesh.STABLE)].mean(0)
 
@@ -75,14 +109,29 @@ class Transfer:
         calm = self._neutral + local
         face = self._lids.close(face, calm, proportional=True)
         face = self._lips.close(face, calm, proportional=False)
-        vector = rigid.to_vector(turn @ frame.rotation @ turn.T)
-        spin = rigid.to_matrix(_limited(vector, *TURN))
-        scale = np.exp(_limited(np.log(frame.scale)[None], *GROWTH)[0])
-        moved = size * (frame.apply(self._centre_neutral[None])[0] - self._centre_neutral)
-        moved = _limited(moved / self._width, *SHIFT) * self._width
+        _, shown = self._motions(frame)
+        spin, scale = rigid.to_matrix(shown.turn), np.exp(shown.growth)
+        moved = shown.shift * self._width
         skull = rigid.Similarity(scale, spin, self._centre + moved - scale * spin @ self._centre)
         points = paste.apply(self._back, skull.apply(face).astype(np.float32))
         return Placed(points, self._in_pixels(skull))
+
+    def limits(self, cue: Cue) -> Iterator[Limit]:
+        """What of a cue's motion is held back."""
+        asked, shown = self._motions(rigid.fit_face(self._neutral, cue.points))
+        for motion, wanted, given in zip(_MOTIONS, asked.amounts(), shown.amounts(), strict=True):
+            if given < wanted - 1e-6:
+                yield Limit(cue.time, motion, wanted, given)
+
+    def _motions(self, frame: rigid.Similarity) -> tuple[_Skull, _Skull]:
+        """What the driver's skull did, said in the portrait's axes, and how much of it the portrait can carry."""
+        turn, size = self._between.rotation, self._between.scale
+        vector = rigid.to_vector(turn @ frame.rotation @ turn.T)
+        moved = size * (frame.apply(self._centre_neutral[None])[0] - self._centre_neutral) / self._width
+        asked = _Skull(vector, moved, float(np.log(frame.scale)))
+        # Where there is half the room, a turn counts double.
+        spin = _limited(vector / self._room, *TURN) * self._room
+        return asked, _Skull(spin, _limited(moved, *SHIFT), float(_limited(np.array([asked.growth]), *GROWTH)[0]))
 
     def _in_pixels(self, skull: rigid.Similarity) -> rigid.Similarity:
         """The same motion between pixels: undo the crop's own rotation, scale and shift on both sides."""
