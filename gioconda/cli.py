@@ -1,7 +1,8 @@
-"""The command line: `python -m gioconda animate | motion | gestures | weights | doctor`.
+"""The command line: `python -m gioconda animate | motion | gestures | verify | identity | weights | doctor`.
 
-Exit codes: 0 done, 1 something is broken, 2 the input cannot be used, 130 interrupted. Results go to the standard output (the
-paths that were written), everything else to the standard error. Nothing heavy is imported before it is needed.
+Exit codes: 0 done, 1 something is broken, 2 the input cannot be used, 130 interrupted; those of `verify` are in `VERDICTS`.
+Results go to the standard output (the paths that were written), everything else to the standard error. Nothing heavy is
+imported before it is needed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,17 @@ DEBUG = "GIOCONDA_DEBUG"
 
 ACTIONS = "list|pull|verify|where"
 """What can be done with weight files."""
+
+VERDICTS = """\
+exit codes:
+  0  made by Gioconda, unchanged
+  1  made by Gioconda, changed since; or its mark found, credentials stripped
+  2  cannot be read
+  4  no mark found, which proves nothing
+  5  signed by somebody else
+
+Of several files the one that asks for most attention: 2 before 1 before 5 before 4 before 0.
+"""
 
 ABOUT = """\
 Gioconda animates a portrait: a photograph, painting or statue moves its head, speaks and smiles as a face
@@ -98,6 +110,7 @@ def parser() -> Parser:
     for name in RECORDED:
         add(motion, name, OPTIONS[name])
     command("gestures", "list the built-in performances", _gestures, "")
+    _add_marks(command)
     shelf = command("weights", "list, fetch and check the files with the trained numbers", _weights, f"{ACTIONS} [NAME ...]")
     shelf.add_argument("action", choices=ACTIONS.split("|"), metavar=ACTIONS, help="what to do; only pull uses the network")
     shelf.add_argument(
@@ -107,6 +120,27 @@ def parser() -> Parser:
     doctor = command("doctor", "say what is installed, what will be slow, and whether animate can work", _doctor, "[--json]")
     doctor.add_argument("--json", action="store_true", default=False, help="everything that was found, as JSON")
     return top
+
+
+def _add_marks(command: Callable[..., Parser]) -> None:
+    """The commands about marks."""
+    verify = command(
+        "verify", "say whether files were made by Gioconda, and are unchanged since", _verify, "FILE [FILE ...] [--json]"
+    )
+    verify.epilog = VERDICTS
+    verify.add_argument("files", nargs="+", metavar="FILE", help="videos and pictures of any origin")
+    verify.add_argument("--json", action="store_true", default=False, help="one JSON object a line")
+    usage = "[show|export|renew]"
+    whose = command("identity", "show, export or renew the certificate that results are signed with", _identity, usage)
+    whose.add_argument(
+        "action",
+        nargs="?",
+        choices=("show", "export", "renew"),
+        default="show",
+        metavar="show|export|renew",
+        help="show what there is (default), export the certificate chain as PEM, or make a new key and certificate",
+    )
+    whose.add_argument("-o", "--output", metavar="FILE.pem", help="export: where it goes (default: the standard output)")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -198,6 +232,31 @@ def _gestures(_chosen: argparse.Namespace, _interrupt: Interrupt) -> int:
     for gesture in GESTURES.values():
         ends = ", can be repeated without an end" if gesture.loops else ""
         say(f"{gesture.name:<{wide}}  {gesture.about} ({gesture.seconds:g} s{ends})", sys.stdout)
+    return 0
+
+
+def _verify(chosen: argparse.Namespace, interrupt: Interrupt) -> int:
+    from gioconda import proof
+    from gioconda.marks.verify import verify, worst
+
+    verdicts = []
+    for path in chosen.files:
+        try:
+            verdict = verify(path)
+        except Exception as error:
+            interrupt.check()  # whatever an interruption in the middle of a library became
+            verdict = proof.broken(path, error)
+        interrupt.check()
+        say(proof.line(verdict) if chosen.json else "\n".join(proof.lines(verdict)), sys.stdout)
+        verdicts.append(verdict)
+    return worst(verdicts)
+
+
+def _identity(chosen: argparse.Namespace, _interrupt: Interrupt) -> int:
+    from gioconda import proof
+
+    for text in proof.identity_lines(chosen.action, chosen.output):
+        say(text, sys.stdout)
     return 0
 
 

@@ -95,4 +95,5 @@ def apart(patch: pytest.MonkeyPatch, folder: Path) -> Path:
     """Give this test an identity and a ledger of its own; returns the folder of both."""
     patch.setenv(places.CONFIG, str(folder / "config"))
     patch.setenv(places.DATA, str(folder / "data"))
+    identity._passing.cache_clear()
     return folder

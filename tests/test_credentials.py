@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from marked import MADE, active, apart, assertion, facts, film, kept, scenes, seal, signed_by, stranger
 from PIL import Image as Pillow
+from shell import Shell, face, save
 
 from gioconda import __version__
 from gioconda.errors import IdentityError, UnsignedError
@@ -115,7 +116,7 @@ def test_any_flipped_bit_in_the_media_is_told(tmp_path: Path) -> None:
     begin = whole.rindex(b"mdat") + 4
     chance = np.random.default_rng(5)
     places = [*chance.integers(begin, len(whole), 200), *chance.integers(whole.index(b"moov") + 4, begin - 8, 20)]
-    known = identity.ours()
+    known = identity.ours()[0]
     for place in map(int, places):
         changed = bytearray(whole)
         changed[place] ^= 1 << int(chance.integers(8))
@@ -127,7 +128,7 @@ def test_any_flipped_bit_in_the_media_is_told(tmp_path: Path) -> None:
 def test_what_players_skip_is_signed_too(tmp_path: Path) -> None:
     path = film(tmp_path / "out.mp4", seal())
     path.write_bytes(path.read_bytes() + (16).to_bytes(4) + b"free" + b"unsigned")
-    assert (credentials.read(path, identity.ours()) or pytest.fail("none")).state == "broken"
+    assert (credentials.read(path, identity.ours()[0]) or pytest.fail("none")).state == "broken"
 
 
 @pytest.mark.parametrize("suffix", ["gif", "webp", "jpg", "png", "avif"])
@@ -137,7 +138,7 @@ def test_pictures_and_animations_carry_them_too(tmp_path: Path, suffix: str) -> 
     more = {"save_all": True, "append_images": images[1:]} if suffix in ("gif", "webp") else {}
     images[0].save(part, format={"jpg": "JPEG"}.get(suffix, suffix.upper()), **more)
     assert seal().settle(part, place, "still") == place
-    found = credentials.read(place, identity.ours())
+    found = credentials.read(place, identity.ours()[0])
     assert found is not None and found.state == "whole" and found.ours
     with Pillow.open(place) as picture:
         assert getattr(picture, "n_frames", 1) == (3 if more else 1)
@@ -189,7 +190,7 @@ def test_credentials_that_fit_no_longer_go_along_as_what_they_are(tmp_path: Path
     content[-9] ^= 1
     clip.write_bytes(content)
     path = film(tmp_path / "out.mp4", seal(inputs=[Input("Driving clip", clip, "1" * 64)]))
-    assert (credentials.read(path, identity.ours()) or pytest.fail("none")).state == "whole"
+    assert (credentials.read(path, identity.ours()[0]) or pytest.fail("none")).state == "whole"
     results = active(path)["ingredients"][0]["validation_results"]["activeManifest"]
     assert "assertion.bmffHash.mismatch" in {one["code"] for one in results["failure"]}
 
@@ -261,4 +262,34 @@ def test_long_videos_are_signed_within_little_memory(tmp_path: Path, monkeypatch
         changed = bytearray(whole)
         changed[int(place)] ^= 4
         path.write_bytes(changed)
-        assert (credentials.read(path, identity.ours()) or pytest.fail("none")).state == "broken"
+        assert (credentials.read(path, identity.ours()[0]) or pytest.fail("none")).state == "broken"
+
+
+def test_a_run_that_cannot_sign_at_its_end_says_where_the_result_is(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    shell = Shell(tmp_path / "here", capfd, monkeypatch)
+    save(shell.folder / "person.png", face())
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv(identity.TIMESTAMPS, f"http://127.0.0.1:{taken.getsockname()[1]}")
+    more = ("--end", 0.2, "-o", "out.mp4", "--compare", "--preview", "out.gif", "--report", "out.json")
+    result = shell.run("animate", "person.png", "--gesture", "nod", *more)
+    assert (result.code, result.out) == (1, "")
+    kept_as = result.err.partition("kept without Content Credentials as ")[2]
+    names = {path.name for path in shell.folder.glob("out*")}
+    assert names == {"out-unsigned.mp4", "out-compare-unsigned.mp4", "out-unsigned.gif", "out.json"}
+    assert all(name in kept_as for name in names - {"out.json"})
+    output = json.loads((shell.folder / "out.json").read_text())["output"]
+    assert Path(output["path"]).name == "out-unsigned.mp4" and "credentials" not in output["marks"]
+
+
+def test_a_run_that_nobody_can_sign_does_not_begin(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    shell = Shell(tmp_path / "here", capfd, monkeypatch)
+    save(shell.folder / "person.png", face())
+    monkeypatch.setenv(identity.CERTIFICATES, str(tmp_path / "chain.pem"))
+    monkeypatch.setenv(identity.KEY, str(tmp_path / "key.pem"))
+    shell.refused("animate", "person.png", "--gesture", "nod", "-o", "out.mp4", says=("chain.pem cannot be read",))

@@ -42,7 +42,7 @@ def operator(patch: pytest.MonkeyPatch, folder: Path) -> tuple[Path, Path]:
 
 def known_here(path: Path) -> bool:
     """Whether the credentials of a file are by one of our certificates."""
-    found = credentials.read(path, identity.ours())
+    found = credentials.read(path, identity.ours()[0])
     return found is not None and found.ours
 
 
@@ -112,7 +112,7 @@ def test_renewing_keeps_what_was_signed(own: Path, tmp_path: Path) -> None:
     after = film(tmp_path / "after.mp4", seal())
     assert identity.signer().chain.fingerprint != old
     for path in (before, after):
-        found = credentials.read(path, identity.ours())
+        found = credentials.read(path, identity.ours()[0])
         assert found is not None and found.ours and found.state == "whole"
     assert "Former certificates that are still known: 1" in "\n".join(identity.lines())
 
@@ -131,7 +131,7 @@ def test_an_operators_own_certificate_signs(tmp_path: Path, monkeypatch: pytest.
     signer = identity.signer()
     assert signer.kind == "operator"
     path = film(tmp_path / "out.mp4", seal())
-    found = credentials.read(path, identity.ours())
+    found = credentials.read(path, identity.ours()[0])
     assert found is not None and found.ours and found.signer == signer.chain.name
     with pytest.raises(IdentityError, match="Only a self-made one can be renewed"):
         identity.renew()
@@ -146,7 +146,7 @@ def test_a_signer_command_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delenv(identity.KEY)
     monkeypatch.setenv(identity.SIGNER, f"openssl dgst -sha256 -sign '{key}'")
     rehearsal.rehearse(identity.signer())
-    found = credentials.read(film(tmp_path / "out.mp4", seal()), identity.ours())
+    found = credentials.read(film(tmp_path / "out.mp4", seal()), identity.ours()[0])
     assert found is not None and found.ours and found.state == "whole"
 
 

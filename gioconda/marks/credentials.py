@@ -60,6 +60,8 @@ class Credentials:
     """whole: signature and content fit each other; broken: they do not; unreadable: there are some, damaged or hostile."""
     ours: bool
     """Whether a certificate that counts as this installation's has signed them, whatever became of the content."""
+    proven: bool = False
+    """Whether the signature fits the certificate and the credentials; without that nobody has signed them."""
     signer: str = ""
     """Common name in the certificate; anybody can choose one."""
     issuer: str = ""
@@ -250,6 +252,7 @@ def told(found: Mapping[str, Any]) -> Credentials:
     return Credentials(
         state="broken" if problems or found.get("validation_state") == "Invalid" else "whole",
         ours={"signingCredential.trusted", "claimSignature.validated"} <= success,
+        proven="claimSignature.validated" in success,
         signer=plain(signature.get("common_name") or ""),
         issuer=plain(signature.get("issuer") or ""),
         generator=plain(" ".join(str(generator[key]) for key in ("name", "version") if generator.get(key))),

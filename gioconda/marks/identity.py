@@ -106,20 +106,24 @@ def current() -> tuple[Chain, Kind] | None:
     return (_passing()[1], "passing") if _passing.cache_info().currsize else None
 
 
-def ours() -> bytes:
-    """Every certificate whose signature counts as this installation's: the present one, former ones, and trusted ones, PEM.
+def ours() -> tuple[bytes, tuple[str, ...]]:
+    """Every certificate whose signature counts as this installation's: the present one, former ones, and trusted ones.
 
-    Raises:
-        IdentityError: one of them cannot be read.
+    Returns:
+        The certificates, PEM, and a sentence on each place of them that could not be read.
     """
-    now = current()
-    parts = [now[0].own] if now else []
-    parts += [certificates.read(path.read_bytes(), f"The certificate {path}").own for path in former()]
-    named = os.environ.get(TRUST)
-    if named:
-        trusted = certificates.read(_content(Path(named), TRUST), f"The list of certificates {named}")
-        parts.append(trusted.pem)
-    return b"".join(parts)
+    named = [(path, str(path)) for path in former()]
+    named += [(Path(os.environ[name]), name) for name in (CERTIFICATES, TRUST) if os.environ.get(name)]
+    parts, troubles = [], []
+    for path, variable in named:
+        try:
+            found = certificates.read(_content(path, variable), f"The list of certificates {path}")
+            parts.append(found.pem if variable == TRUST else found.own)
+        except IdentityError as error:
+            troubles.append(str(error))
+    if _passing.cache_info().currsize:
+        parts.append(_passing()[1].own)
+    return b"".join(parts), tuple(troubles)
 
 
 def former() -> list[Path]:
@@ -162,7 +166,8 @@ def _operator(stamps: str | None) -> Signer:
         )
     chain = certificates.read(_content(Path(named), CERTIFICATES), f"The certificate chain {named}")
     do = "Get a new one where it came from."
-    _remember(chain)
+    with suppress(OSError):  # known as long as the operator names it; afterwards GIOCONDA_TRUST may
+        _remember(chain)
     if asked:
         certificates.check(chain, None, do)
         return Signer(chain, None, functools.partial(command.signature, asked, chain), "operator", stamps)
@@ -253,19 +258,19 @@ def _put_first(part: Path, place: Path) -> None:
 
 
 def _remember(chain: Chain) -> None:
-    """Keep a certificate, without its key, so that what it signs is known here for ever."""
+    """Keep a certificate, without its key, so that what it signs is known here for ever.
+
+    Raises:
+        OSError: the place cannot be written.
+    """
     folder = places.config() / KNOWN
     place = folder / f"{chain.fingerprint[:32]}.pem"
     if place.exists():
         return
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = place.with_suffix(f".{secrets.token_hex(4)}.part")
-        part.write_bytes(chain.own)
-        part.replace(place)
-    except OSError:
-        # Its results are known as long as it is the present one; `identity show` and the doctor say what is remembered.
-        return
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = place.with_suffix(f".{secrets.token_hex(4)}.part")
+    part.write_bytes(chain.own)
+    part.replace(place)
 
 
 @functools.cache
