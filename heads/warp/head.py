@@ -99,7 +99,7 @@ class Warp:
         parts = layers.Layers(
             identity.state["person"].astype(np.uint8), identity.state["behind"].astype(np.uint8), identity.state["matte"]
         )
-        stage = layers.Stage(image, parts)
+        stage = layers.Stage(image, parts, mesh.eye_distance(portrait.face.points))
         light = shading.Shading(image, portrait.face.points)
         gaze = eyes.Eyes(image, portrait.face.points)
         skin = lids.Lids(image, portrait.face.points)
@@ -114,7 +114,7 @@ class Warp:
                 light.shade(patch, cue, placed, (x, y))
                 gaze.paint(patch, np.maximum(-maps.kind, 0), placed, (x, y))
                 skin.cover(patch, placed, (x, y))
-                inside.fill(patch, np.maximum(maps.kind, 0), placed, cue, (x, y))
+                inside.fill(patch, raster.openings(maps), placed, cue, (x, y))
                 frame[y : y + h, x : x + w] = patch
                 yield frame
 

@@ -9,16 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heads.base import Floats, Image
+from heads.warp import raster
 from heads.warp.raster import Maps
 
 ESTIMATE_RADIUS = 0.09
 """Radius of the box over which foreground and background colours are averaged, in distances between the outer eye corners."""
 
 GAIN = 1.5
-"""Factor on the matte, which is rather too small than too large along hair (best of 1, 1.5, 2 over five clips)."""
+"""Slope by which the fitted matte is made steeper about its middle: a fit to edges leaves it flatter than edges are."""
 
-GROWTH = 0.009
-"""How far the matte's edge is moved outwards, in the same unit: a pixel where the eyes stand 110 apart."""
+GROWTH = 0.006
+"""How far the matte's edge is moved outwards, in the same unit: a pixel where the eyes stand 170 apart."""
 
 CLEARANCE = 0.033
 """How far from the matte's edge the background is not believed, in the same unit: mattes come from a 256-pixel network, and
@@ -33,6 +34,22 @@ STILL = 0.02
 MOVING = 0.35
 """Pixels of movement from which the resampled value is taken; in between both are mixed. Below a third of a pixel bilinear
 resampling only blurs."""
+
+WEB = 0.12
+"""Half the width of gaps in the person's outline, between cheek and ear or neck, that are closed where the head turns and what
+lies in them is drawn out, in distances between the outer eye corners."""
+
+COARSE = 4
+"""How many times smaller than the portrait the picture is from which drawn-out places are taken."""
+
+EDGE_REACH = 0.08
+"""Distance, in the same unit, over which the matte is fitted to the picture's own edges."""
+
+EDGE_NOISE = 1e-4
+"""Variance of colours (0 … 1) that is no edge: about 2.5 grey levels."""
+
+CERTAIN = (0.03, 0.05)
+"""How far inside and outside the matte's edge it is believed as it is, in the same unit: a few pixels of the network's own."""
 
 FINE = 2
 """How many times larger than the portrait the person's texels are kept."""
@@ -61,7 +78,7 @@ def split(image: Image, matte: Floats, iod: float) -> Layers:
         iod: distance between the outer eye corners, pixels: the yardstick for everything along the edge.
     """
     picture = image.astype(np.float32)
-    cover = _grown(matte, max(1, round(GROWTH * iod)))
+    cover = _grown(fitted(image, matte, iod), max(1, round(GROWTH * iod)))
     alpha = cover[..., None]
     radius = max(2, round(ESTIMATE_RADIUS * iod))
     inner, outer = spread(picture, cover, radius), spread(picture, 1 - cover, radius)
@@ -76,9 +93,40 @@ def split(image: Image, matte: Floats, iod: float) -> Layers:
     return Layers(_bytes(person), _bytes(behind), cover)
 
 
+def fitted(image: Image, matte: Floats, iod: float) -> Floats:
+    """The matte (H, W) with its edge moved to the picture's own: a network of 256 pixels knows it only roughly.
+
+    The guided filter of K. He, J. Sun, X. Tang, "Guided Image Filtering", IEEE TPAMI 35(6), 2013, equations 19 to 21 with
+    colours as the guide, at half size (He and Sun, "Fast Guided Filter", arXiv 1505.00996). Well inside and outside the matte
+    stays what it is.
+    """
+    height, width = matte.shape
+    size = (max(4, width // 2), max(4, height // 2))
+    guide = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    small = np.asarray(cv2.resize(matte, size, interpolation=cv2.INTER_AREA), np.float32)
+    side = 2 * max(1, round(EDGE_REACH * iod / 2)) + 1
+
+    def mean(field: NDArray[np.floating]) -> Floats:
+        return np.asarray(cv2.boxFilter(field, cv2.CV_32F, (side, side), borderType=cv2.BORDER_REFLECT), np.float32)
+
+    colour, cover = mean(guide), mean(small)
+    shared = mean(guide * small[..., None]) - colour * cover[..., None]
+    products = np.stack([mean(guide * guide[..., i : i + 1]) for i in range(3)], -1)
+    spread_of = products - colour[..., None] * colour[..., None, :] + EDGE_NOISE * np.eye(3, dtype=np.float32)
+    slope = np.linalg.solve(spread_of, shared[..., None])[..., 0]
+    fit = np.dstack([slope, cover - (slope * colour).sum(-1)])
+    fit = cv2.resize(mean(fit), (width, height), interpolation=cv2.INTER_LINEAR)
+    guess = (fit[..., :3] * (image.astype(np.float32) / 255)).sum(-1) + fit[..., 3]
+    inner, outer = (cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(1, round(r * iod)) + 1,) * 2) for r in CERTAIN)
+    sure = cv2.erode((matte > 0.9).astype(np.uint8), inner, borderType=cv2.BORDER_REPLICATE)
+    never = 1 - cv2.dilate((matte > 0.1).astype(np.uint8), outer, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(np.clip(np.where(sure, 1, np.where(never, 0, guess)), 0, 1), np.float32)
+
+
 def _grown(matte: Floats, reach: int) -> Floats:
     """A matte whose soft edge lies a little further out: an edge cut from the person is seen, a rim of background is not."""
-    wide = cv2.dilate(np.clip(GAIN * matte, 0, 1), cv2.getStructuringElement(cv2.MORPH_RECT, (2 * reach + 1,) * 2))
+    steep = np.clip(GAIN * (matte - 0.5) + 0.5, 0, 1)
+    wide = cv2.dilate(steep, cv2.getStructuringElement(cv2.MORPH_RECT, (2 * reach + 1,) * 2))
     return np.asarray(np.clip(cv2.GaussianBlur(wide, (0, 0), 0.7 * reach), 0, 1), np.float32)
 
 
@@ -105,20 +153,33 @@ def _bytes(picture: Floats) -> Image:
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
+def _coarse(person: Image, cover: NDArray[np.uint8], reach: int) -> NDArray[np.uint8]:
+    """(h / COARSE, w / COARSE, 4): the person's colours without detail, and a cover without gaps narrower than 2 `reach`."""
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    closed = cv2.morphologyEx(cover, cv2.MORPH_CLOSE, disc, borderType=cv2.BORDER_REPLICATE)
+    weight = np.asarray(cv2.erode(cover, np.ones((3, 3), np.uint8)), np.float32) / np.float32(255)
+    colours = _bytes(spread(person.astype(np.float32), weight, max(1, reach // 2)))
+    size = (max(1, person.shape[1] // COARSE), max(1, person.shape[0] // COARSE))
+    return np.asarray(cv2.resize(np.dstack([colours, closed]), size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 class Stage:
     """Lays the moved person over the still background, frame by frame.
 
     Args:
         image: (H, W, 3) uint8, the portrait.
         layers: the portrait taken apart.
+        iod: distance between the outer eye corners, pixels.
     """
 
-    def __init__(self, image: Image, layers: Layers) -> None:
+    def __init__(self, image: Image, layers: Layers, iod: float) -> None:
+        reach = max(1, round(WEB * iod))
         cover = np.rint(255 * layers.matte).astype(np.uint8)
         whole = np.dstack([layers.person, cover])
         # Sampled from twice the size, a bilinear look-up keeps what a bicubic one would, at a fraction of its cost.
         size = (FINE * image.shape[1], FINE * image.shape[0])
         self._person = cv2.resize(whole, size, interpolation=cv2.INTER_LANCZOS4)
+        self._coarse = _coarse(layers.person, cover, reach)
         self._behind, self._own = (cv2.cvtColor(part, cv2.COLOR_RGB2RGBA) for part in (layers.behind, image))
         self.concerned: NDArray[np.bool_] = (cover > 0) | (layers.behind != image).any(-1)
         """(H, W): where the person is, or what is behind was filled in."""
@@ -127,12 +188,33 @@ class Stage:
         """The window's pixels (h, w, 3) uint8 of one frame, new; those that do not move are the portrait's own."""
         x, y, w, h = maps.window
         window = np.s_[y : y + h, x : x + w]
+        if not w or not h:
+            return np.zeros((h, w, 3), np.uint8)
+        strain = raster.strain(maps)
         # The centre of a pixel of the portrait lies between two pixels of its enlargement.
         offset = (FINE - 1) / 2
         across, down = maps.across * FINE + offset, maps.down * FINE + offset
         person = cv2.remap(self._person, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        if strain is not None:
+            person = self._softened(np.asarray(person, np.uint8), strain.soft, maps)
         alpha = cv2.extractChannel(person, 3).astype(np.float32) * np.float32(1 / 255)
         laid = cv2.blendLinear(person, np.ascontiguousarray(self._behind[window]), alpha, 1 - alpha)
+        if strain is not None:
+            # A mesh has no half-covered pixels: where one part of the head ends before another, its steps are smoothed.
+            laid = cv2.blendLinear(cv2.GaussianBlur(laid, (0, 0), 1.1), laid, strain.edge, 1 - strain.edge)
         share = np.clip((maps.moved - STILL) * np.float32(1 / (MOVING - STILL)), 0, 1)
         mixed = cv2.blendLinear(laid, np.ascontiguousarray(self._own[window]), share, 1 - share)
         return np.asarray(cv2.cvtColor(mixed, cv2.COLOR_RGBA2RGB), np.uint8)
+
+    def _softened(self, person: NDArray[np.uint8], soft: Floats, maps: Maps) -> NDArray[np.uint8]:
+        """The person (h, w, 4) with what is drawn out beyond what it shows taken from a coarse picture without gaps."""
+        rows, columns = np.flatnonzero(soft.any(1)), np.flatnonzero(soft.any(0))
+        if not len(rows):
+            return person
+        part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        offset = (1 / COARSE - 1) / 2
+        across, down = maps.across[part] / COARSE + offset, maps.down[part] / COARSE + offset
+        coarse = cv2.remap(self._coarse, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        share = np.ascontiguousarray(soft[part])
+        person[part] = cv2.blendLinear(coarse, np.ascontiguousarray(person[part]), share, 1 - share)
+        return person

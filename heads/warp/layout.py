@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from heads import mesh
 from heads.base import Floats
+from heads.warp import raster
 from heads.warp.eyes import EYES
 from heads.warp.transfer import Placed
 
@@ -68,7 +69,8 @@ class Layout:
     """A portrait's mesh at rest."""
 
     source: Floats
-    """(V, 3) float32 for `raster.draw`: x, y in pixels of the portrait; 1 in the mouth, -1 on eyeballs, else 0."""
+    """(V, 3) float32 for `raster.draw`: x, y in pixels of the portrait; 1 in the mouth, -1 on eyeballs,
+    `raster.AROUND_FACE` on the rings, else 0."""
     triangles: NDArray[np.int32]
     """(F, 3)"""
     rest: Floats
@@ -127,6 +129,7 @@ def build(points: Floats, matte: Floats) -> Layout:
     inside = np.zeros(len(rest), np.float32)
     inside[-len(mouth) :] = 1
     inside[SURFACE + len(rings) : -len(mouth)] = -1
+    inside[SURFACE : SURFACE + len(rings)] = raster.AROUND_FACE
     source = np.stack([rest[:, 0], rest[:, 1], inside], 1)
     at = SURFACE + len(rings)
     triangles = [mesh.triangles(), _bands(list(mesh.FACE_OVAL), SURFACE, len(RING_REACH))]

@@ -84,6 +84,59 @@ class Maps:
     """(H, W) float32: the third number drawn; 0 where nothing was."""
 
 
+AROUND_FACE = 0.2
+"""Third number of vertices around the face: less than the mouth's 1, more than the face's 0."""
+
+STRETCHED = (0.55, 0.25)
+"""Pixels of the picture per pixel of the frame, in the direction that is stretched most, between which softening sets in."""
+
+TORN = 3.0
+"""Pixels of the picture between neighbouring pixels of the frame from which one surface ends there before another."""
+
+HALF = 2
+"""Pixels of the frame for each that strain is measured at."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Strain:
+    """What a frame's maps do to the picture, within their window."""
+
+    soft: Floats
+    """(H, W) float32 0 … 1: how far what lies around the face is drawn out beyond what it shows."""
+    edge: Floats
+    """(H, W) float32 0 … 1: where one part of the head hides another."""
+
+
+def openings(maps: Maps) -> Floats:
+    """(H, W) float32 0 … 1: 1 between the lips."""
+    return np.asarray(np.maximum(maps.kind - 2 * AROUND_FACE, 0) * np.float32(1 / (1 - 2 * AROUND_FACE)), np.float32)
+
+
+def strain(maps: Maps) -> Strain | None:
+    """Where a frame's maps stretch what lies around the face, and where they break off; None where they do neither."""
+    height, width = maps.across.shape
+    size = (max(2, width // HALF), max(2, height // HALF))
+    across, down, kind = (
+        cv2.resize(field, size, interpolation=cv2.INTER_NEAREST) for field in (maps.across, maps.down, maps.kind)
+    )
+    step_x, step_y = width / size[0], height / size[1]
+    a, c = (np.diff(field, axis=1, append=field[:, -1:]) / np.float32(step_x) for field in (across, down))
+    b, d = (np.diff(field, axis=0, append=field[-1:]) / np.float32(step_y) for field in (across, down))
+    a[:, -1], c[:, -1], b[-1], d[-1] = 1, 0, 0, 1
+    # The smaller singular value of the map's derivative: 1 leaves as it is, 0.25 draws out fourfold.
+    power, area = a * a + b * b + c * c + d * d, np.abs(a * d - b * c)
+    large = np.sqrt((power + np.sqrt(np.maximum(power * power - 4 * area * area, 0))) / 2)
+    small = area / np.maximum(large, 1e-6)
+    outside = np.clip(kind * (2 / AROUND_FACE), 0, 1) * (kind < 2 * AROUND_FACE)
+    soft = np.clip((STRETCHED[0] - small) / (STRETCHED[0] - STRETCHED[1]), 0, 1) * outside * (large < TORN)
+    edge = (large >= TORN).astype(np.float32)
+    if not soft.any() and not edge.any():
+        return None
+    soft, edge = (cv2.GaussianBlur(field.astype(np.float32), (0, 0), sigma) for field, sigma in ((soft, 2.0), (edge, 0.8)))
+    soft, edge = (cv2.resize(np.minimum(gain * f, 1), (width, height)) for f, gain in ((soft, 1.3), (edge, 1.6)))
+    return Strain(np.asarray(soft, np.float32), np.asarray(edge, np.float32))
+
+
 class Canvas:
     """The box of a picture that moves, and the maps of each frame over it.
 
