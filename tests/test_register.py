@@ -11,9 +11,10 @@ import pytest
 
 from gioconda.faces import Tracker
 from gioconda.media import read_image
-from gioconda.register import LIMIT, Registration, registered
+from gioconda.register import registered
 from heads import mesh
 from heads.base import Floats, Image
+from heads.register import LIMIT, Registration
 
 PORTRAIT = Path(__file__).parent.parent / "examples" / "portraits" / "ada.jpg"
 

@@ -1,0 +1,169 @@
+"""Movement measured finer than landmarks can say: one picture of a face is registered to another one.
+
+Landmarks are the network's idea of where an eyebrow is; between two frames they err by a few pixels, and each frame by others.
+What the skin itself did between the frames is seen in the pictures. So a frame is laid over the first one by its landmarks,
+the optical flow that is left is measured (T. Kroeger, R. Timofte, D. Dai, L. Van Gool, "Fast Optical Flow using Dense Inverse
+Search", ECCV 2016), and the landmarks are corrected by it. No pixel goes on from here, only movement.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from heads import mesh, rigid
+from heads.base import Floats, Image
+
+SIDE = 160
+"""Pixels of the square in which faces are laid over each other. With the flow's settings below the cheapest of fifteen within
+0.15 dB of the best in self-reenactment; variational refinement only cost time."""
+
+MARGIN = 1.3
+"""Side of that square over the longer side of the landmarks' box."""
+
+RIM = 1.3
+"""How far the ring of points around the face's oval lies from its middle: what moves just outside steadies the edge."""
+
+FINE, COARSE = 0.012, 0.032
+"""Standard deviation of the window over which flow is averaged, sides of the square; the larger one for eyes: lids and irises
+change their look rather than move, so that only the movement of what is around them counts."""
+
+DOUBT = 8.0
+"""Grey levels of difference, after the flow, at which it is believed half (the weight of G. Geman and D. McClure, 1987)."""
+
+PRIOR = 0.05
+"""Weight of "the landmark is right" against the flow around it, which has up to 1: where nothing fits, nothing is corrected."""
+
+LIMIT = 0.1
+"""Distances between the outer eye corners by which a landmark is corrected at most: 9 mm."""
+
+SHADED = 0.015
+"""Window, likewise, over which brightness is compared: creases, not pores."""
+
+BLACK = 8.0
+"""Grey levels added to both brightnesses that are compared: about the noise of a dark place."""
+
+_OVAL = list(mesh.FACE_OVAL)
+_EYES = sorted({*mesh.RIGHT_EYE, *mesh.LEFT_EYE, *mesh.RIGHT_IRIS, *mesh.LEFT_IRIS})
+_SURFACE = 468
+"""Landmarks that triangles use; the others are irises."""
+
+_OPENINGS = (mesh.LIPS_INNER, mesh.RIGHT_EYE, mesh.LEFT_EYE)
+
+
+class Registration:
+    """Corrects landmarks by what is seen to have moved against one frame. For one thread at a time.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, the neutral frame.
+        points: (478, 3) its landmarks, pixels.
+    """
+
+    def __init__(self, image: Image, points: Floats) -> None:
+        flat = points[:, :2].astype(np.float64)
+        low, high = flat.min(0), flat.max(0)
+        side = MARGIN * float((high - low).max())
+        self._points, self._scale = points.astype(np.float64), SIDE / side
+        self._limit = LIMIT * mesh.eye_distance(points)
+        origin = (low + high) / 2 - side / 2
+        corners = (_with_ring(flat) - origin) * self._scale
+        self._inside, self._triangle, self._share = _places(corners)
+        within = ((flat - origin) * self._scale - 0.5).astype(np.float32)
+        self._at = within[:, :1], within[:, 1:]
+        self._trusted = self._inside.astype(np.float32)
+        for loop in _OPENINGS:
+            cv2.fillPoly(self._trusted, [np.rint(within[list(loop)]).astype(np.int32)], 0)
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._flow.setFinestScale(1)
+        self._flow.setGradientDescentIterations(6)
+        self._flow.setVariationalRefinementIterations(0)
+        self._rows, self._columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
+        self._rest = self._laid(image, points)
+
+    def __call__(self, image: Image, points: Floats) -> tuple[Floats, Floats]:
+        """Correct the landmarks (478, 3), pixels, of a frame (H, W, 3) uint8.
+
+        Returns:
+            The landmarks (478, 3) float32, pixels; depth stays as it is. The shade (478,) float32: natural logarithm of the
+            skin's brightness at each landmark over the neutral frame's.
+        """
+        seen = self._laid(image, points)
+        flow = np.asarray(self._flow.calc(self._rest, seen, np.zeros((SIDE, SIDE, 2), np.float32)), np.float32)
+        across, down = cv2.split(flow)
+        fits = cv2.remap(seen, self._columns + across, self._rows + down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        error = fits.astype(np.float32) - self._rest
+        # Light that changes evenly is no movement.
+        error = cv2.GaussianBlur(np.abs(error - cv2.GaussianBlur(error, (0, 0), 0.05 * SIDE)), (0, 0), FINE * SIDE)
+        weight = self._trusted / (1 + (error / DOUBT) ** 2)
+        moved = self._averaged(flow, weight, FINE)
+        moved[_EYES] = self._averaged(flow, weight, COARSE)[_EYES]
+        moved /= self._scale
+        length = np.linalg.norm(moved, axis=1, keepdims=True)
+        moved *= np.minimum(1, self._limit / np.maximum(length, 1e-6))
+        # Measured in the neutral frame's square: turned and sized as the head is in this one.
+        head = rigid.fit_face(self._points, points)
+        out = points.astype(np.float32)
+        out[:, :2] += moved @ (head.scale * head.rotation[:2, :2]).T
+        return out, self._shade(np.asarray(fits, np.uint8), weight)
+
+    def _shade(self, fits: NDArray[np.uint8], weight: Floats) -> Floats:
+        """(478,) logarithm of brightness over the neutral frame's, zero where the frame is not believed to fit."""
+        both = np.dstack([fits, self._rest]).astype(np.float32) * weight[..., None]
+        pair = cv2.GaussianBlur(both, (0, 0), SHADED * SIDE)
+        near = cv2.GaussianBlur(weight, (0, 0), SHADED * SIDE)
+        # Where it is black no ratio can be told.
+        floor = (near + PRIOR) * BLACK
+        ratio = np.log((pair[..., 0] + floor) / (pair[..., 1] + floor)) * near / (near + PRIOR)
+        return np.asarray(cv2.remap(ratio, *self._at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0], np.float32)
+
+    def _laid(self, image: Image, points: Floats) -> NDArray[np.uint8]:
+        """(SIDE, SIDE) uint8 grey: a frame with its landmarks moved to where the neutral frame's are."""
+        corners = _with_ring(points[:, :2]).astype(np.float32)
+        place = np.full((SIDE, SIDE, 2), -1, np.float32)
+        place[self._inside] = np.einsum("pkc,pk->pc", corners[self._triangle], self._share)
+        grey = cv2.cvtColor(
+            cv2.remap(image, place[..., 0] - 0.5, place[..., 1] - 0.5, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+            cv2.COLOR_RGB2GRAY,
+        )
+        grey[~self._inside] = 0
+        return np.asarray(grey, np.uint8)
+
+    def _averaged(self, flow: Floats, weight: Floats, window: float) -> Floats:
+        """(478, 2) the flow around each landmark, pixels of the square, drawn towards zero where little of it is believed."""
+        total = cv2.GaussianBlur(flow * weight[..., None], (0, 0), window * SIDE)
+        mean = total / (cv2.GaussianBlur(weight, (0, 0), window * SIDE) + PRIOR)[..., None]
+        return np.asarray(cv2.remap(mean, *self._at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0], np.float32)
+
+
+def _with_ring(points: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(504, 2) the surface's landmarks, and around them a ring of 36 that widens the oval."""
+    middle = points[list(mesh.STABLE)].mean(0)
+    return np.concatenate([points[:_SURFACE], middle + RIM * (points[_OVAL] - middle)])
+
+
+def _places(corners: NDArray[np.floating]) -> tuple[NDArray[np.bool_], NDArray[np.int32], Floats]:
+    """Which pixels of the square lie in a triangle; for each of those (P, 3) the corners, and (P, 3) their shares."""
+    following = np.roll(_OVAL, -1)
+    ring = np.arange(_SURFACE, _SURFACE + len(_OVAL))
+    after = np.roll(ring, -1)
+    bands = np.concatenate([np.stack([_OVAL, following, ring], 1), np.stack([following, after, ring], 1)])
+    # Eyes and mouth are filled by fans: they are laid over each other too, if not believed.
+    fans = [[(loop[0], loop[i], loop[i + 1]) for i in range(1, len(loop) - 1)] for loop in _OPENINGS]
+    triangles = np.concatenate([mesh.triangles(), bands, *fans]).astype(np.int32)
+    drawn = np.full((SIDE, SIDE), -1, np.int32)
+    for index, triangle in enumerate(triangles):
+        cv2.fillConvexPoly(drawn, np.rint((corners[triangle] - 0.5) * 16).astype(np.int32), index, shift=4)
+    inside = drawn >= 0
+    chosen = triangles[drawn[inside]]
+    a, b, c = (corners[chosen[:, k]] for k in range(3))
+    y, x = np.nonzero(inside)
+    p = np.stack([x + 0.5, y + 0.5], 1)
+
+    def area(u: NDArray[np.floating], v: NDArray[np.floating]) -> NDArray[np.floating]:
+        return u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
+
+    whole = area(b - a, c - a)
+    whole = np.where(np.abs(whole) < 1e-6, 1e-6, whole)
+    second, third = area(p - a, c - a) / whole, area(b - a, p - a) / whole
+    return inside, chosen, np.stack([1 - second - third, second, third], 1).astype(np.float32)
