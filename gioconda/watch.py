@@ -33,11 +33,15 @@ def cues(job: Job, performance: Performance, head: Head, portraits: Sequence[Por
             yield from performance.motion
             return
         box = window(performance, cast(Watching, head).boxes) if watches(head) else None
+        begun = performance.resting is not None
         with closing(pictures(performance)) as images:  # type: ignore[type-var]
             for index, (cue, image) in enumerate(zip(performance.motion, images, strict=True)):
+                if box is not None and not performance.shows(index):
+                    yield replace(cue, found=cue.found and begun)  # with nothing to go on from, the portrait stays as it is
+                    continue
+                begun = True
                 share = 1.0 if performance.shares is None else float(performance.shares[index])
-                shown = with_crop(replace(cue, strength=(share, share)), image, performance.align, box)
-                yield shown if box is None or performance.shows(index) else replace(shown, crop=None, crop_points=None)
+                yield with_crop(replace(cue, strength=(share, share)), image, performance.align, box)
 
     with closing(tracked()) as found:  # type: ignore[type-var]
         strength, turn = job.expression_strength, job.pose_strength

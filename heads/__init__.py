@@ -13,7 +13,7 @@ from typing import cast
 
 from heads.base import Head, HeadError, Precision
 
-REGISTRY = {"warp": "heads.warp.head:Warp"}
+REGISTRY = {"liveportrait": "heads.liveportrait.head:LivePortrait", "warp": "heads.warp.head:Warp"}
 """Name of a head to "module:Class", in the order in which `auto` prefers them (`gioconda.choose`)."""
 
 

@@ -14,6 +14,9 @@ os.environ["ACCELERATE_USE_CPU"] = "1"  # what `auto` takes is the same on every
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+# Small networks are no work for several threads: beside other programs, their waiting for each other takes 20 times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 """Names under which distributions install it; Playwright's own download is not used."""
 FLAGS = [

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 import weights
 from heads import mesh, paste, rigid
-from heads.base import Accelerated, Cue, Face, Head, HeadError, Identity, Image, Portrait, Precision
+from heads.base import Accelerated, Adjustable, Cue, Face, Head, HeadError, Identity, Image, Portrait, Precision, Watching
 from heads.headmodel import HeadModel
 
 SIZE = (96, 128)
@@ -47,11 +47,14 @@ def portrait(seed: int = 0) -> Portrait:
     return Portrait(image, face, paste.align(face.points), np.clip(matte, 0, 1).astype(np.float32), "0" * 64)
 
 
-def cues(count: int) -> list[Cue]:
-    """A performance: the first cue is neutral, then jaw, brows, gaze and head move; each cue differs from the last."""
+def cues(count: int, look: int = 0) -> list[Cue]:
+    """A performance: the first cue is neutral, then jaw, brows, gaze and head move; each cue differs from the last.
+
+    Its pictures show the landmarks as dots; `look` is how the driver looks.
+    """
     head = model()
     align = paste.align(head.landmark_mean)
-    crop = np.full((256, 256, 3), 128, np.uint8)
+    skin = np.random.default_rng(look).integers(60, 160, (8, 8, 3), np.uint8).repeat(32, 0).repeat(32, 1)
     out = []
     for i in range(count):
         x = i / max(1, count - 1)
@@ -61,7 +64,10 @@ def cues(count: int) -> list[Cue]:
         turn = rigid.to_matrix(np.array([0.05 * x, 0.2 * x, 0.0])).astype(np.float32)
         points = (head.landmark_mean + np.tensordot(shapes, head.landmark_units, 1)) @ turn.T
         unit = paste.apply(align, points)
-        out.append(Cue(i / 25, unit, shapes, turn, True, crop, paste.apply(paste.align(unit), unit)))
+        crop = skin.copy()
+        for x, y in np.clip(unit[:, :2] * 256, 1, 254).astype(int):
+            crop[y - 1 : y + 2, x - 1 : x + 2] = 255
+        out.append(Cue(i / 25, unit, shapes, turn, True, crop, unit))
     return out
 
 
@@ -82,6 +88,7 @@ class Counted:
 def check(head: Head) -> None:
     """Raise `Broken` where the head breaks a promise of the contract."""
     _check_place(head)
+    _check_own(head)
     person = portrait()
     performance = cues(9)
     neutral = performance[0]
@@ -91,7 +98,12 @@ def check(head: Head) -> None:
     frames = [f.copy() for f in _shaped(head.animate(identity, neutral, iter(performance)))]
     promise(len(frames) == len(performance), f"one frame per cue, not {len(frames)} for {len(performance)}")
     promise(any((a != b).any() for a, b in pairwise(frames)), "the performance moves something")
-    promise(np.abs(frames[0].astype(int) - person.image).mean() < 1.0, "a neutral cue gives the portrait")
+    if type(head).paints:
+        others = cues(2, look=1)
+        other = next(iter(head.animate(identity, others[0], iter(others))))
+        promise(_near(other, frames[0]), "a neutral cue gives the same picture of the portrait for every driver")
+    else:
+        promise(_near(frames[0], person.image), "a neutral cue gives the portrait")
     promise((frames[-1][:2] == person.image[:2]).all(), "pixels far from the face are the portrait's own")
     again = list(head.animate(head.enroll([person]), neutral, iter(performance)))
     promise(_same(again, frames), "the same inputs give the same bits")
@@ -120,6 +132,29 @@ def _check_place(head: Head) -> None:
             raise Broken(f"a head without networks refuses {device} in {precision}")
 
 
+def _check_own(head: Head) -> None:
+    """What it says of itself is so: where it watches, and which settings it takes."""
+    if "crops" in head.drives:
+        promise(callable(getattr(head, "boxes", None)), "a head that drives on pictures says where it watches")
+        points = paste.apply(np.array([[100, 0, 50], [0, 100, 40]], np.float32), np.stack([c.points for c in cues(3)]))
+        squares = cast(Watching, head).boxes(points)
+        promise(squares.shape == (3, 4), "one square for each frame")
+        promise(np.allclose(squares[:, 2] - squares[:, 0], squares[:, 3] - squares[:, 1], rtol=1e-3), "squares are square")
+        nose = points[:, 4, :2]
+        promise(((squares[:, :2] < nose) & (nose < squares[:, 2:])).all(), "the face is in them")
+    if not type(head).settings:
+        return
+    adjustable = cast(Adjustable, head)
+    promise(callable(getattr(head, "adjusted", None)), "a head with settings can be adjusted")
+    promise(type(adjustable.adjusted({})) is type(head), "an adjusted head is of the same class")
+    try:
+        adjustable.adjusted({"sharpness of the nose": 2})
+    except HeadError as error:
+        promise(str(error).count(".") >= 3, f"an unknown setting: found, needed, do: {error}")
+    else:
+        raise Broken("a setting that it does not have is refused")
+
+
 def _shaped(frames: Iterator[Image]) -> Iterator[Image]:
     for frame in frames:
         promise(
@@ -128,6 +163,10 @@ def _shaped(frames: Iterator[Image]) -> Iterator[Image]:
         )
         promise(frame.flags["C_CONTIGUOUS"], "frames are contiguous")
         yield frame
+
+
+def _near(some: Image, other: Image) -> bool:
+    return bool(np.abs(some.astype(int) - other).mean() < 1.0)
 
 
 def _same(some: list[Image], others: list[Image]) -> bool:
