@@ -44,8 +44,20 @@ def check_job(job: Job) -> None:
     """Check everything about a job that needs no decoding.
 
     Raises:
-        SettingError: a setting is out of its range, or not exactly one of driving, motion and gesture is given.
+        SettingError, DrivingError, HeadError: as `check_asked`.
         OutputError: the output cannot be written or is there already.
+    """
+    check_asked(job)
+    _check_output(job)
+
+
+def check_asked(job: Job) -> None:
+    """Check what is asked for, apart from where it comes out; no file is looked at.
+
+    Raises:
+        SettingError: a setting is out of its range, or not exactly one of driving, motion and gesture is given.
+        DrivingError: there is no gesture of that name.
+        HeadError: there is no head of that name.
     """
     if not job.portraits:
         raise SettingError("No portrait was given.", "One or more pictures of one person are needed.", "Name a picture.")
@@ -61,7 +73,6 @@ def check_job(job: Job) -> None:
         )
     _check_names(job)
     check_settings(job)
-    _check_output(job)
 
 
 def _check_names(job: Job) -> None:

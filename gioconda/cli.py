@@ -1,4 +1,4 @@
-"""The command line: `python -m gioconda animate | motion | gestures | verify | identity | weights | doctor`.
+"""The command line: `python -m gioconda animate | motion | batch | gestures | verify | identity | weights | doctor`.
 
 Exit codes: 0 done, 1 something is broken, 2 the input cannot be used, 130 interrupted; those of `verify` are in `VERDICTS`.
 Results go to the standard output (the paths that were written), everything else to the standard error. Nothing heavy is
@@ -15,12 +15,13 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, NoReturn
 
 from gioconda.errors import Cancelled, GiocondaError, SettingError
 from gioconda.interrupt import Interrupt
 from gioconda.job import Job
-from gioconda.options import BROADCAST, OPTIONS, RECORDED, add
+from gioconda.options import BROADCAST, OPTIONS, RECORDED, SHARED, add
 from gioconda.terminal import WIDTH, say, walk, wrapped
 
 DEBUG = "GIOCONDA_DEBUG"
@@ -109,6 +110,12 @@ def parser() -> Parser:
     motion.add_argument("-o", "--output", required=True, metavar="FILE.safetensors", help="the motion file to write")
     for name in RECORDED:
         add(motion, name, OPTIONS[name])
+    usage = "JOBS.jsonl --out DIR [settings for all jobs]"
+    many = command("batch", "do a list of jobs, by one or many processes or machines; finished ones are skipped", _batch, usage)
+    many.add_argument("list", metavar="JOBS.jsonl", help='one job a line: {"portraits": "me.jpg", "gesture": "smile"}')
+    many.add_argument("--out", required=True, metavar="DIR", help="where NAME.mp4, NAME.json and summary.json go")
+    for name in (*SHARED, "overwrite"):
+        add(many, name, OPTIONS[name])
     command("gestures", "list the built-in performances", _gestures, "")
     _add_marks(command)
     shelf = command("weights", "list, fetch and check the files with the trained numbers", _weights, f"{ACTIONS} [NAME ...]")
@@ -223,6 +230,26 @@ def _motion(chosen: argparse.Namespace, interrupt: Interrupt) -> int:
         say(f"note: {note}", sys.stderr)
     say(str(recording.path), sys.stdout)
     return 0
+
+
+def _batch(chosen: argparse.Namespace, interrupt: Interrupt) -> int:
+    from gioconda import batch, device
+
+    seat = device.seat()
+    shared = {name: getattr(chosen, name) for name in SHARED if hasattr(chosen, name)}
+    try:
+        steps = batch.batch(
+            Path(chosen.list), Path(chosen.out), shared, overwrite=getattr(chosen, "overwrite", False), seat=seat
+        )
+    except GiocondaError:
+        if seat.rank:  # the first process tells it; torchrun would end that one if this one failed before
+            return 0
+        raise
+    ended = walk(steps, batch.Batch, interrupt)
+    if ended.summary is not None:
+        for line in batch.table(ended):
+            say(line, sys.stdout)
+    return 1 if ended.failed else 0
 
 
 def _gestures(_chosen: argparse.Namespace, _interrupt: Interrupt) -> int:

@@ -100,6 +100,12 @@ OPTIONS: Mapping[str, Option] = {
 BROADCAST = {Fraction("23.976"): "24000/1001", Fraction("29.97"): "30000/1001", Fraction("59.94"): "60000/1001"}
 """Rates that people write rounded, and what television means by them."""
 
+GIVEN_BY_THE_BATCH = ("output", "report", "preview", "overwrite")
+"""Settings that a line of a batch may not have: the batch says where results go."""
+
+SHARED = tuple(name for name in OPTIONS if name not in ("driving", "motion", "gesture", *GIVEN_BY_THE_BATCH))
+"""Settings that may be given for all lines of a batch together."""
+
 RECORDED = ("start", "end", "smooth", "neutral", "overwrite")
 """The settings that recording a motion file has too."""
 

@@ -69,7 +69,7 @@ def _run(job: Job) -> Generator[Step | Finished, None, None]:
     signer = provenance.signer()
     with tempfile.TemporaryDirectory(prefix="gioconda-") as folder:
         head, choice = yield from rendering(job)
-        job = replace(job, head=choice.head)
+        job = replace(job, head=choice.head, device=choice.device, precision=choice.precision)
         lap("choosing")
         found = yield from _portraits(job)
         model = head_model()

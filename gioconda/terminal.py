@@ -30,7 +30,11 @@ def wrapped(message: str) -> str:
     """A message in lines that fit the terminal; as it is where the standard error is none."""
     if not sys.stderr.isatty():
         return message
-    return textwrap.fill(message, min(WIDTH, columns()), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    width = min(WIDTH, columns())
+    return "\n".join(
+        textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+        for line in message.splitlines()
+    )
 
 
 def say(text: str, stream: TextIO) -> None:

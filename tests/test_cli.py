@@ -61,11 +61,11 @@ def test_help_is_quick_and_says_what_to_type() -> None:
     assert not {"numpy", "av", "cv2", "mediapipe", "gradio", "tqdm"} & set(modules)
     assert "animates a portrait" in done.stdout
     assert len(re.findall(r"^  python -m gioconda \w+ .+", done.stdout, re.MULTILINE)) == 3
-    for command in ("animate", "motion", "gestures", "verify", "identity", "weights", "doctor"):
+    for command in ("animate", "motion", "batch", "gestures", "verify", "identity", "weights", "doctor"):
         assert re.search(rf"^    {command} +\S.*", done.stdout, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", ["animate", "motion", "gestures", "verify", "identity", "weights", "doctor"])
+@pytest.mark.parametrize("command", ["animate", "motion", "batch", "gestures", "verify", "identity", "weights", "doctor"])
 def test_help_of_a_command(command: str) -> None:
     done = told(command, "--help")
     assert (done.returncode, done.stderr) == (0, "")
