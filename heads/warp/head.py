@@ -68,7 +68,7 @@ class Warp:
                 "Choose the sharpest ones."
             )
         first = portraits[0]
-        parts = layers.split(first.image, first.matte, mesh.eye_distance(first.face.points))
+        parts = layers.split(first.image, first.matte, first.face.points)
         state = {"person": parts.person.astype(np.float32), "behind": parts.behind.astype(np.float32), "matte": parts.matte}
         return Identity(self.name, tuple(portraits), state)
 

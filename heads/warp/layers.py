@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from heads import mesh
 from heads.base import Floats, Image
 from heads.warp import raster
 from heads.warp.raster import Maps
@@ -39,6 +40,9 @@ WEB = 0.12
 """Half the width of gaps in the person's outline, between cheek and ear or neck, that are closed where the head turns and what
 lies in them is drawn out, in distances between the outer eye corners."""
 
+CLOSING = (0.02, 0.08)
+"""Movement, in the same unit, over which they close."""
+
 COARSE = 4
 """How many times smaller than the portrait the picture is from which drawn-out places are taken."""
 
@@ -67,7 +71,7 @@ class Layers:
     """(H, W) float32 0 … 1."""
 
 
-def split(image: Image, matte: Floats, iod: float) -> Layers:
+def split(image: Image, matte: Floats, points: Floats) -> Layers:
     """Estimate the person's and the background's colours under a matte (H, W) float32 0 … 1.
 
     The person's: M. Forte, "Approximate Fast Foreground Colour Estimation", ICIP 2021, equation 5 and 7, with means over a box
@@ -75,8 +79,9 @@ def split(image: Image, matte: Floats, iod: float) -> Layers:
     hides it: from what is around, keeping clear of the matte's edge, or the person's outline would stay behind as a ghost.
 
     Args:
-        iod: distance between the outer eye corners, pixels: the yardstick for everything along the edge.
+        points: (478, 3) landmarks, pixels; the distance between the outer eye corners is the yardstick along the edge.
     """
+    iod = mesh.eye_distance(points)
     picture = image.astype(np.float32)
     cover = _grown(fitted(image, matte, iod), max(1, round(GROWTH * iod)))
     alpha = cover[..., None]
@@ -85,6 +90,10 @@ def split(image: Image, matte: Floats, iod: float) -> Layers:
     person = inner + alpha * (picture - alpha * inner - (1 - alpha) * outer)
     # Where the person covers all, it is the picture itself.
     person = np.where(alpha >= 1, picture, person)
+    # A face has no holes, also where its edge is hardly told from what is behind: turned about, that edge comes to the front.
+    face = np.zeros(matte.shape, np.uint8)
+    cv2.fillPoly(face, [np.rint((points[list(mesh.FACE_OVAL), :2] - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    cover = np.maximum(cover, face.astype(np.float32) / 255)
     clear = max(2, round(CLEARANCE * iod))
     hidden = cv2.dilate((cover > TRACE).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * clear + 1,) * 2))
     filled = spread(picture, (1 - hidden).astype(np.float32), radius)
@@ -157,7 +166,9 @@ def _coarse(person: Image, cover: NDArray[np.uint8], reach: int) -> NDArray[np.u
     """(h / COARSE, w / COARSE, 4): the person's colours without detail, and a cover without gaps narrower than 2 `reach`."""
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
     closed = cv2.morphologyEx(cover, cv2.MORPH_CLOSE, disc, borderType=cv2.BORDER_REPLICATE)
-    weight = np.asarray(cv2.erode(cover, np.ones((3, 3), np.uint8)), np.float32) / np.float32(255)
+    # Colours at the very edge have the background in them.
+    inside = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * max(1, reach // 3) + 1,) * 2)
+    weight = np.asarray(cv2.erode(cover, inside, borderType=cv2.BORDER_REPLICATE), np.float32) / np.float32(255)
     colours = _bytes(spread(person.astype(np.float32), weight, max(1, reach // 2)))
     size = (max(1, person.shape[1] // COARSE), max(1, person.shape[0] // COARSE))
     return np.asarray(cv2.resize(np.dstack([colours, closed]), size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -173,7 +184,7 @@ class Stage:
     """
 
     def __init__(self, image: Image, layers: Layers, iod: float) -> None:
-        reach = max(1, round(WEB * iod))
+        self._iod, reach = iod, max(1, round(WEB * iod))
         cover = np.rint(255 * layers.matte).astype(np.uint8)
         whole = np.dstack([layers.person, cover])
         # Sampled from twice the size, a bilinear look-up keeps what a bicubic one would, at a fraction of its cost.
@@ -195,26 +206,30 @@ class Stage:
         offset = (FINE - 1) / 2
         across, down = maps.across * FINE + offset, maps.down * FINE + offset
         person = cv2.remap(self._person, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        if strain is not None:
-            person = self._softened(np.asarray(person, np.uint8), strain.soft, maps)
+        person = self._softened(np.asarray(person, np.uint8), strain, maps)
         alpha = cv2.extractChannel(person, 3).astype(np.float32) * np.float32(1 / 255)
         laid = cv2.blendLinear(person, np.ascontiguousarray(self._behind[window]), alpha, 1 - alpha)
-        if strain is not None:
+        if strain.edge.any():
             # A mesh has no half-covered pixels: where one part of the head ends before another, its steps are smoothed.
             laid = cv2.blendLinear(cv2.GaussianBlur(laid, (0, 0), 1.1), laid, strain.edge, 1 - strain.edge)
         share = np.clip((maps.moved - STILL) * np.float32(1 / (MOVING - STILL)), 0, 1)
         mixed = cv2.blendLinear(laid, np.ascontiguousarray(self._own[window]), share, 1 - share)
         return np.asarray(cv2.cvtColor(mixed, cv2.COLOR_RGBA2RGB), np.uint8)
 
-    def _softened(self, person: NDArray[np.uint8], soft: Floats, maps: Maps) -> NDArray[np.uint8]:
+    def _softened(self, person: NDArray[np.uint8], strain: raster.Strain, maps: Maps) -> NDArray[np.uint8]:
         """The person (h, w, 4) with what is drawn out beyond what it shows taken from a coarse picture without gaps."""
-        rows, columns = np.flatnonzero(soft.any(1)), np.flatnonzero(soft.any(0))
+        # A gap between cheek and ear closes as the head turns, not when it trembles.
+        turned = np.clip((maps.moved / self._iod - CLOSING[0]) / (CLOSING[1] - CLOSING[0]), 0, 1) * strain.around
+        concerned = (strain.soft > 0) | (turned > 0)
+        rows, columns = np.flatnonzero(concerned.any(1)), np.flatnonzero(concerned.any(0))
         if not len(rows):
             return person
         part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         offset = (1 / COARSE - 1) / 2
         across, down = maps.across[part] / COARSE + offset, maps.down[part] / COARSE + offset
         coarse = cv2.remap(self._coarse, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        share = np.ascontiguousarray(soft[part])
-        person[part] = cv2.blendLinear(coarse, np.ascontiguousarray(person[part]), share, 1 - share)
+        own = np.ascontiguousarray(person[part])
+        gap = cv2.subtract(cv2.extractChannel(coarse, 3), cv2.extractChannel(own, 3)).astype(np.float32) * np.float32(1 / 255)
+        share = np.maximum(strain.soft[part], gap * turned[part])
+        person[part] = cv2.blendLinear(coarse, own, share, 1 - share)
         return person

@@ -31,6 +31,9 @@ RING_DEPTH = (0.10, 0.26, 0.42, 0.50, 0.50)
 RING_EXPRESSION = (1.0, 0.8, 0.5, 0.2, 0.0)
 """Share of the oval's expression (a jaw that drops) that each ring follows."""
 
+RING_NEAR = (1.0, 1.0, 0.5, 0.0, 0.0)
+"""Which rings lie so near to the face that they show its sides: they have no gaps, and may be softened."""
+
 HEAD_REACH = 0.65
 """Least distance from the oval to the head's outline, as a share of the distance from the face's centre to the oval."""
 
@@ -129,7 +132,8 @@ def build(points: Floats, matte: Floats) -> Layout:
     inside = np.zeros(len(rest), np.float32)
     inside[-len(mouth) :] = 1
     inside[SURFACE + len(rings) : -len(mouth)] = -1
-    inside[SURFACE : SURFACE + len(rings)] = raster.AROUND_FACE
+    inside[list(mesh.FACE_OVAL)] = raster.AROUND_FACE / 2
+    inside[SURFACE : SURFACE + len(rings)] = raster.AROUND_FACE * np.repeat(RING_NEAR, len(mesh.FACE_OVAL))
     source = np.stack([rest[:, 0], rest[:, 1], inside], 1)
     at = SURFACE + len(rings)
     triangles = [mesh.triangles(), _bands(list(mesh.FACE_OVAL), SURFACE, len(RING_REACH))]

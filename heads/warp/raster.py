@@ -87,7 +87,7 @@ class Maps:
 AROUND_FACE = 0.2
 """Third number of vertices around the face: less than the mouth's 1, more than the face's 0."""
 
-STRETCHED = (0.55, 0.25)
+STRETCHED = (0.6, 0.35)
 """Pixels of the picture per pixel of the frame, in the direction that is stretched most, between which softening sets in."""
 
 TORN = 3.0
@@ -105,6 +105,8 @@ class Strain:
     """(H, W) float32 0 … 1: how far what lies around the face is drawn out beyond what it shows."""
     edge: Floats
     """(H, W) float32 0 … 1: where one part of the head hides another."""
+    around: Floats
+    """(H, W) float32 0 … 1: what lies around the face, as far as ears."""
 
 
 def openings(maps: Maps) -> Floats:
@@ -112,8 +114,8 @@ def openings(maps: Maps) -> Floats:
     return np.asarray(np.maximum(maps.kind - 2 * AROUND_FACE, 0) * np.float32(1 / (1 - 2 * AROUND_FACE)), np.float32)
 
 
-def strain(maps: Maps) -> Strain | None:
-    """Where a frame's maps stretch what lies around the face, and where they break off; None where they do neither."""
+def strain(maps: Maps) -> Strain:
+    """Where a frame's maps stretch what lies around the face, and where they break off."""
     height, width = maps.across.shape
     size = (max(2, width // HALF), max(2, height // HALF))
     across, down, kind = (
@@ -130,11 +132,10 @@ def strain(maps: Maps) -> Strain | None:
     outside = np.clip(kind * (2 / AROUND_FACE), 0, 1) * (kind < 2 * AROUND_FACE)
     soft = np.clip((STRETCHED[0] - small) / (STRETCHED[0] - STRETCHED[1]), 0, 1) * outside * (large < TORN)
     edge = (large >= TORN).astype(np.float32)
-    if not soft.any() and not edge.any():
-        return None
     soft, edge = (cv2.GaussianBlur(field.astype(np.float32), (0, 0), sigma) for field, sigma in ((soft, 2.0), (edge, 0.8)))
     soft, edge = (cv2.resize(np.minimum(gain * f, 1), (width, height)) for f, gain in ((soft, 1.3), (edge, 1.6)))
-    return Strain(np.asarray(soft, np.float32), np.asarray(edge, np.float32))
+    around = cv2.resize(outside.astype(np.float32), (width, height))
+    return Strain(*(np.asarray(field, np.float32) for field in (soft, edge, around)))
 
 
 class Canvas:
