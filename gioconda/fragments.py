@@ -124,7 +124,7 @@ def working(label: str, done: int, total: int, left: float | None = None) -> str
 def report(clip: Clip) -> str:
     """What was made, and what is worth knowing about it."""
     width, height = clip.size
-    marks = {"label": "visible label", "credentials": "Content Credentials", "tags": "MP4 tags"}
+    marks = {"label": "visible label", "watermark": "invisible mark", "credentials": "Content Credentials", "tags": "MP4 tags"}
     facts = f"{clip.seconds:.1f} seconds, {width} × {height} pixels, {float(clip.rate):.5g} frames per second."
     chosen = [str(rendering["line"])] if (rendering := clip.report.get("rendering")) else []
     carried = ", ".join(marks.get(mark, mark) for mark in clip.marks)

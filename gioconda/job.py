@@ -68,6 +68,8 @@ class Job:
     """Carry the driving clip's sound over."""
     label: bool = True
     """Draw the visible label "AI-animated portrait"."""
+    watermark: bool = True
+    """Draw the invisible mark, which survives re-encoding; without it a copy that lost its credentials is not found again."""
     consent: str | None = None
     """What you say about the consent of the person shown: the credentials then say "asserted" with these words, otherwise "not
     asserted"."""
@@ -98,7 +100,7 @@ class Clip:
     """SHA-256 of the file, 64 hexadecimal digits."""
     head: str
     marks: tuple[str, ...]
-    """The marks that the file carries, of: "label", "credentials", "tags"."""
+    """The marks that the file carries, of: "label", "watermark", "credentials", "tags"."""
     report: Mapping[str, Any] = field(default_factory=dict)
     """What was found and decided on the way; JSON types only."""
     compare: Path | None = None

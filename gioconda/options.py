@@ -88,6 +88,7 @@ OPTIONS: Mapping[str, Option] = {
     "fps": Option(_RESULT, "frames per second: 30, 12.5 or 30000/1001 (default: the driver's own times)", rate, "RATE"),
     "audio": Option(_RESULT, "carry the clip's sound over", settings={"action": argparse.BooleanOptionalAction}),
     "label": Option(_RESULT, 'draw the label "AI-animated portrait"', settings={"action": argparse.BooleanOptionalAction}),
+    "watermark": Option(_RESULT, "draw the invisible mark", settings={"action": argparse.BooleanOptionalAction}),
     "consent": Option(_RESULT, "what you say about the consent of the person shown; the credentials keep it", None, "TEXT"),
     "compare": Option(_RESULT, "also write OUT-compare.mp4: portrait, driver and result", settings={"action": "store_true"}),
     "crf": Option(_RESULT, "x264 quality, 0 to 51; larger is a smaller file", whole, "N"),

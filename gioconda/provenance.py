@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,14 +63,14 @@ def seal(job: Job, by: Signer, portraits: Sequence[Portrait]) -> Seal:
         by: who signs.
         portraits: the job's, in its order.
     """
-    return Seal(by, _facts(job, portraits))
+    return Seal(by, _facts(job, by, portraits))
 
 
-def _facts(job: Job, portraits: Sequence[Portrait]) -> Facts:
+def _facts(job: Job, by: Signer, portraits: Sequence[Portrait]) -> Facts:
     from gioconda.marks.certificates import now
 
     kind = heads.kind(job.head)
-    return Facts(
+    facts = Facts(
         made=now(),
         head=job.head,
         trained=kind.paints,
@@ -81,6 +82,16 @@ def _facts(job: Job, portraits: Sequence[Portrait]) -> Facts:
         label=job.label,
         mark_id=None,
     )
+    return replace(facts, mark_id=_mark_id(facts, by)) if job.watermark else facts
+
+
+def _mark_id(facts: Facts, by: Signer) -> int:
+    """The 32 bits of the invisible mark: the same for the same run by the same signer, so that it gives the same pictures.
+
+    Another installation's run has other bits, whatever it animates.
+    """
+    told = {**facts.record(), "made": None, "signer": by.chain.fingerprint}
+    return int.from_bytes(hashlib.sha256(json.dumps(told, sort_keys=True).encode()).digest()[:4])
 
 
 def settings(job: Job) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def clip(
     if job.preview is not None:
         from gioconda.media import preview
 
-        small = preview(path, job.preview, settle=partial(seal.settle, output="preview"))
+        small = preview(path, job.preview, mark=seal.marker(), settle=partial(seal.settle, output="preview"))
     marks = (*seal.marks, "tags")
     told["notes"] += seal.notes
     told["output"] = {

@@ -22,7 +22,6 @@ from gioconda.checks import check_job
 from gioconda.choose import rendering
 from gioconda.errors import PortraitError
 from gioconda.job import Finished, Job
-from gioconda.marks import label
 from gioconda.performance import Performance, prepared
 from heads.ahead import ahead
 from heads.base import Head, HeadError, Identity, Step
@@ -172,14 +171,13 @@ def _written(
         neutral = watch.resting(performance, head)
         cues = stack.enter_context(closing(ahead(watch.cues(job, performance, head, identity.portraits))))
         frames = stack.enter_context(closing(ahead(head.animate(identity, neutral, cues, lookahead=LOOKAHEAD))))
-        mark = label.Label(first) if job.label else None
+        imprint = seal.imprint(first)
         yield Step(RENDERING, 0, total)
         for done, (frame, moment) in enumerate(zip(frames, timing.times, strict=True), 1):
             ticks = round(Fraction(moment) / timing.clock)
-            if mark is not None:
-                mark.draw(frame)
-            writer.write(frame, ticks)
+            imprint.label(frame)
             if reel is not None:
-                side.write(reel.frame(frame), ticks)
+                side.write(imprint.mark(reel.frame(frame), "reel"), ticks)
+            writer.write(imprint.mark(frame, "video"), ticks)
             yield Step(RENDERING, done, total, frame if done % PREVIEW_EVERY == 1 else None)
     return writer.path, side.path if reel is not None else None

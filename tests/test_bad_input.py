@@ -302,9 +302,8 @@ def test_two_faces(shell: Shell) -> None:
     sums: set[bytes] = set()
     for wanted in ((), ("--face", 1), ("--face", 2)):
         output = shell.folder / f"{len(sums)}.mp4"
-        result = shell.run(
-            "animate", both, "--gesture", "nod", "--start", 0.5, "--end", 0.7, "-o", output, *wanted, "--overwrite"
-        )
+        part = ("--start", 0.5, "--end", 0.7, "--no-watermark", "--overwrite")
+        result = shell.run("animate", both, "--gesture", "nod", *part, "-o", output, *wanted)
         assert result.code == 0, result
         assert ("note: both.png shows 2 faces" in result.err) == (not wanted)
         sums.add(b"".join(packets(output, "video")))

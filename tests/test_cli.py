@@ -107,14 +107,16 @@ def test_options_come_to_the_job() -> None:
     line = "animate a.png --driving c.mp4 -o o.mp4 --head h --motion-mode absolute --expression-strength 1.5 --pose-strength 0"
     line += " --device cuda:1 --precision bf16"
     line += " --smooth .5 --mouth driving --face 2 --neutral 1.25 --max-side 640 --fps 30000/1001 --start 1 --end 2.5"
-    line += " --no-audio --no-label --consent Yes --compare --crf 20 --preview p.webp --report r.json --overwrite"
+    line += (
+        " --no-audio --no-label --no-watermark --consent Yes --compare --crf 20 --preview p.webp --report r.json --overwrite"
+    )
     chosen = vars(parser().parse_args(line.split()))
     job = Job(**{name: value for name, value in chosen.items() if name in {field.name for field in fields(Job)}})
     assert job == Job(
         portraits=["a.png"], driving="c.mp4", output="o.mp4", head="h", device="cuda:1", precision="bf16",
         motion_mode="absolute", expression_strength=1.5,
         pose_strength=0.0, smooth=0.5, mouth="driving", face=2, neutral=1.25, max_side=640, fps=Fraction(30000, 1001),
-        start=1.0, end=2.5, audio=False, label=False, consent="Yes", compare=True, crf=20,
+        start=1.0, end=2.5, audio=False, label=False, watermark=False, consent="Yes", compare=True, crf=20,
         preview="p.webp", report="r.json", overwrite=True,
     )  # fmt: skip
     assert OPTIONS["motion_mode"].choices == get_args(MotionMode)
@@ -204,7 +206,7 @@ def check_report(report: dict[str, object], out: Path) -> None:
     assert output["rate"] == "30000/1001"
     assert output["size"] == [SIDE, SIDE]
     assert output["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
-    assert set(output["marks"]) == {"label", "credentials", "tags"}
+    assert set(output["marks"]) == {"label", "watermark", "credentials", "tags"}
     assert output["in_ledger"] is True
     assert all(value >= 0 for value in seconds.values())
 

@@ -8,11 +8,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from marked import apart, assertion
-from media_made import make_clip
+from marked import apart, assertion, stripped
+from media_made import make_clip, packets
 from shell import ROOT, SIDE, Shell, face, frames, save
 
 from gioconda.job import Job
+from gioconda.marks import ledger
 from gioconda.marks.kinds import media_type
 from gioconda.marks.manifest import RUN
 from gioconda.marks.verify import Finding, verify
@@ -111,6 +112,41 @@ def test_everything_that_a_run_writes_carries_every_mark(shell: Shell) -> None:
         assert told.credentials is not None and told.credentials.ours and told.credentials.ingredients == 2
         assert told.record is not None and told.record["consent"]["statement"] == "The museum agreed."
         run = assertion(path, RUN)
-        assert run["marks"]["label"] is True
+        assert run["marks"] == {"label": True, "watermark": True}
+        assert told.mark_id == told.credentials.mark_id == f"{told.record['mark_id']:08x}", (
+            "the picture says what the manifest says"
+        )
         assert run["output"] == ("reel" if "compare" in path.name else "preview" if "small" in path.name else "video")
         assert str(shell.folder) not in str(run) and "person" not in str(run)
+
+
+def test_a_copy_without_its_credentials_finds_its_record(shell: Shell) -> None:
+    """And what was asked to have no invisible mark has none, and says so in what is signed."""
+    save(shell.folder / "person.png", face())
+    given = ("animate", "person.png", "--gesture", "nod", "--start", 0.5, "--end", 1.3)
+    for name, more in (("out.mp4", ("--consent", "Yes.")), ("without.mp4", ("--no-watermark", "--no-label"))):
+        assert shell.run(*given, "-o", name, *more).code == 0
+    out, without = shell.folder / "out.mp4", shell.folder / "without.mp4"
+    copy = stripped(out, shell.folder / "copy.mp4")
+    assert packets(copy, "video") == packets(out, "video") and not verify(copy).credentials
+    told = verify(copy)
+    assert told.words == "Gioconda's mark found, credentials stripped; record found" and told.finding.code == 1
+    assert told.mark_id == assertion(out, "c2pa.soft-binding")["blocks"][0]["value"]
+    assert told.record is not None and told.record["consent"] == {"status": "asserted", "statement": "Yes."}
+    assert any("anybody could use" in sentence for sentence in told.evidence), "the public key's worth is told"
+    ledger.place().unlink()
+    assert verify(copy).words == "Gioconda's mark found, credentials stripped; not known here"
+    assert assertion(without, RUN)["marks"] == {"label": False, "watermark": False}
+    assert verify(stripped(without, shell.folder / "bare.mp4")).finding is Finding.NOTHING
+
+
+def test_the_mark_is_the_same_for_the_same_run_and_another_for_another(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(shell.folder / "person.png", face())
+    ids = []
+    for name, more in (("a", ()), ("b", ()), ("c", ("--consent", "Yes.")), ("d", ())):
+        if name == "d":
+            apart(monkeypatch, shell.folder / "elsewhere")
+        given = ("animate", "person.png", "--gesture", "nod", "--end", 0.1, "-o", f"{name}.mp4", *more)
+        assert shell.run(*given).code == 0
+        ids.append(assertion(shell.folder / f"{name}.mp4", "c2pa.soft-binding")["blocks"][0]["value"])
+    assert ids[0] == ids[1] and len(set(ids)) == 3

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
-from marked import apart, film, scenes, seal, signed_by, stranger
+from marked import apart, film, scenes, seal, signed_by, stranger, stripped
 from PIL import Image as Pillow
 from shell import Shell, png
 
@@ -48,17 +47,6 @@ def flipped(path: Path, place: int = -9) -> Path:
     content[place] ^= 1
     path.write_bytes(content)
     return path
-
-
-def stripped(path: Path, target: Path) -> Path:
-    """The same packets in a new file, as a program that knows nothing of credentials would write them."""
-    with av.open(path) as source, av.open(target, "w") as output:
-        stream = output.add_stream_from_template(source.streams.video[0])
-        for packet in source.demux(source.streams.video[0]):
-            if packet.dts is not None:
-                packet.stream = stream
-                output.mux(packet)
-    return target
 
 
 def test_the_public_name_is_this_one() -> None:

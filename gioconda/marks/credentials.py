@@ -268,10 +268,10 @@ def told(found: Mapping[str, Any]) -> Credentials:
 
 def _mark(assertions: list[tuple[str, Any]]) -> str | None:
     """The id in a soft binding by Gioconda's algorithm."""
-    from gioconda.marks.manifest import SOFT_BINDING
+    from gioconda.marks.pattern import ALGORITHM
 
     for label, data in assertions:
-        if label.startswith("c2pa.soft-binding") and data.get("alg") == SOFT_BINDING:
+        if label.startswith("c2pa.soft-binding") and data.get("alg") == ALGORITHM:
             return plain(data["blocks"][0]["value"], 8)
     return None
 

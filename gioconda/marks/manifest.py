@@ -14,14 +14,12 @@ from typing import Any
 
 from gioconda import __version__
 from gioconda.marks import credentials
+from gioconda.marks.pattern import ALGORITHM
 
 TOOL = "Gioconda"
 
 RUN = "org.gioconda.run"
 """Label of our own assertion: everything about the run that C2PA has no field for."""
-
-SOFT_BINDING = "org.gioconda.tile.1"
-"""Name of the invisible mark's algorithm in a soft binding; not in C2PA's list of such algorithms."""
 
 SOURCES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 """IPTC's vocabulary of digital source types."""
@@ -162,7 +160,7 @@ def manifest(facts: Facts, given: Ingredients, title: str, output: str) -> Manif
     ]
     if facts.mark_id is not None:
         block = {"scope": {}, "value": hexadecimal(facts.mark_id)}
-        assertions.append({"label": "c2pa.soft-binding", "data": {"alg": SOFT_BINDING, "blocks": [block]}})
+        assertions.append({"label": "c2pa.soft-binding", "data": {"alg": ALGORITHM, "blocks": [block]}})
     definition: dict[str, Any] = {
         "claim_generator_info": [agent],
         "title": title,

@@ -11,7 +11,12 @@ from pathlib import Path
 from gioconda.errors import IdentityError, LedgerError, UnsignedError
 from gioconda.marks import credentials, ledger, manifest
 from gioconda.marks.identity import Signer
+from gioconda.marks.imprint import Imprint, Marker
 from gioconda.marks.manifest import Facts
+from heads.base import Image
+
+FINDABLE = 128
+"""Pixels of the shorter side below which the invisible mark is hardly found again (`gioconda.marks.watermark`)."""
 
 
 class Seal:
@@ -46,6 +51,19 @@ class Seal:
     def recorded(self) -> bool:
         """Whether all of them were entered in the ledger."""
         return self._recorded
+
+    def imprint(self, ground: Image) -> Imprint:
+        """What is drawn into the frames; `ground` (H, W, 3) uint8 is one of the video's size."""
+        if self.facts.mark_id is not None and min(ground.shape[:2]) < FINDABLE:
+            side = min(ground.shape[:2])
+            self._notes.append(
+                f"The shorter side has only {side} pixels; below {FINDABLE} the invisible mark is hardly found again."
+            )
+        return Imprint(ground, label=self.facts.label, mark_id=self.facts.mark_id)
+
+    def marker(self) -> Marker:
+        """What marks the frames of one stream that is made of finished ones, such as a preview."""
+        return Marker(self.facts.mark_id)
 
     def settle(self, part: Path, place: Path, output: str) -> Path:
         """Sign a finished file and put it in its place; returns where it lies.

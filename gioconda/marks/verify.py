@@ -10,13 +10,27 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gioconda.errors import InputError, LedgerError
 from gioconda.marks import credentials, identity, ledger
 from gioconda.marks.credentials import Credentials
 from gioconda.marks.manifest import hexadecimal
 from gioconda.plain import plain
+
+if TYPE_CHECKING:
+    from gioconda.media import VideoReader
+    from heads.base import Image
+
+
+LONG = 30.0
+"""Seconds from which a clip is looked at in several places."""
+
+PLACES = (0.0, 1 / 3, 2 / 3)
+"""Where, in parts of its length."""
+
+LOOK_SIDE = 1920
+"""Pixels: larger pictures are looked at in this size, as the mark survives that."""
 
 
 class Finding(Enum):
@@ -230,12 +244,34 @@ def _digest(path: Path) -> str:
 
 
 def _picture(path: Path) -> tuple[Mark | None, str | None]:
-    """The invisible mark in the picture, and why the picture could not be looked at."""
+    """The invisible mark in the picture, and why the picture could not be looked at.
+
+    Of a long clip three places are looked at, as it may be a part of something longer.
+    """
+    from gioconda.marks.detection import detect
     from gioconda.media import VideoReader
 
     try:
         with VideoReader(path) as reader:
-            next(iter(reader))
+            seconds = reader.seconds or 0.0
+        starts = [seconds * part for part in PLACES] if seconds > LONG else [0.0]
+        for looked, start in enumerate(starts, 1):
+            with VideoReader(path, start=start, max_side=LOOK_SIDE) as reader:
+                found = detect(_images(reader))
+            if found is not None:
+                return Mark(found.clip_id, found.public, found.false_alarm * looked), None
     except InputError as error:
         return None, plain(error.found, 400)
     return None, None
+
+
+def _images(reader: VideoReader) -> Iterator[Image]:
+    """The frames, as far as the clip goes; where it breaks off is its end, unless nothing came before."""
+    came = False
+    try:
+        for frame in reader:
+            came = True
+            yield frame.image
+    except InputError:
+        if not came:
+            raise

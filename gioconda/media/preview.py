@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from gioconda.errors import OutputError, SettingError
 from gioconda.media.reader import VideoReader
@@ -25,6 +25,15 @@ QUALITY = 75
 """WebP quality, 0 … 100: libwebp's own default."""
 
 
+Mark: TypeAlias = Callable[[Image], Image]
+"""Draws into a frame (H, W, 3) uint8 in place, and returns it."""
+
+
+def same(image: Image) -> Image:
+    """The image as it is."""
+    return image
+
+
 def preview(
     source: str | Path,
     target: str | Path,
@@ -33,6 +42,7 @@ def preview(
     rate: Fraction = Fraction(12),
     start: float = 0.0,
     end: float | None = None,
+    mark: Mark = same,
     settle: Settle = renamed,
 ) -> Path:
     """Write a video as an endless animation, and return its path.
@@ -44,6 +54,7 @@ def preview(
         rate: frames per second at most.
         start: seconds of the video to skip.
         end: second of the video to stop at; None goes to its end.
+        mark: draws into the frames, once they have the preview's size: what was drawn before does not survive WebP.
         settle: puts the finished part in its place, marked as it should be.
 
     Raises:
@@ -61,9 +72,9 @@ def preview(
     try:
         part.open("wb").close()
         if target.suffix.lower() == ".gif":
-            _write_gif(reader, part, rate)
+            _write_gif(reader, part, rate, mark)
         else:
-            _write_webp(reader, part, rate)
+            _write_webp(reader, part, rate, mark)
         target = settle(part, target)
     except (OSError, av.FFmpegError) as error:
         raise OutputError(
@@ -74,17 +85,17 @@ def preview(
     return target
 
 
-def _thinned(reader: VideoReader, rate: Fraction) -> Iterator[tuple[int, Image]]:
+def _thinned(reader: VideoReader, rate: Fraction, mark: Mark) -> Iterator[tuple[int, Image]]:
     """At most `rate` frames per second, with their times in hundredths of a second."""
     slot = -1
     for frame in reader:
         now = frame.ticks * reader.clock
         if int(now * rate) > slot:
             slot = int(now * rate)
-            yield round(now * 100), frame.image
+            yield round(now * 100), mark(frame.image)
 
 
-def _write_gif(reader: VideoReader, path: Path, rate: Fraction) -> None:
+def _write_gif(reader: VideoReader, path: Path, rate: Fraction, mark: Mark) -> None:
     """Two passes: one chooses the 256 colours of what moves, the next draws with them."""
     import av
     from av.filter import Graph
@@ -97,7 +108,7 @@ def _write_gif(reader: VideoReader, path: Path, rate: Fraction) -> None:
     first = Graph()
     choose = first.add("palettegen", "stats_mode=diff"), first.add("buffersink")
     first.link_nodes(source(first, width, height, "rgb24"), *choose).configure()
-    for stamp, image in _thinned(reader, rate):
+    for stamp, image in _thinned(reader, rate, mark):
         first.push(_frame(image, stamp))
     first.push(None)
     palette = first.pull()
@@ -115,7 +126,7 @@ def _write_gif(reader: VideoReader, path: Path, rate: Fraction) -> None:
         stream = output.add_stream("gif", rate=rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "pal8"
         stream.codec_context.time_base = HUNDREDTH
-        for stamp, image in _thinned(reader, rate):
+        for stamp, image in _thinned(reader, rate, mark):
             pictures.push(_frame(image, stamp))
             _drain(sink, stream, output)
         pictures.push(None)
@@ -134,7 +145,7 @@ def _drain(sink: FilterContext, stream: av.VideoStream, output: OutputContainer)
         output.mux(stream.encode(frame))  # type: ignore[arg-type]
 
 
-def _write_webp(reader: VideoReader, path: Path, rate: Fraction) -> None:
+def _write_webp(reader: VideoReader, path: Path, rate: Fraction, mark: Mark) -> None:
     import av
 
     options = {"quality": str(QUALITY)}
@@ -143,7 +154,7 @@ def _write_webp(reader: VideoReader, path: Path, rate: Fraction) -> None:
         stream.width, stream.height = reader.size
         stream.pix_fmt = "bgra"
         stream.codec_context.time_base = HUNDREDTH
-        for stamp, image in _thinned(reader, rate):
+        for stamp, image in _thinned(reader, rate, mark):
             output.mux(stream.encode(_frame(image, stamp).reformat(format="bgra")))
         output.mux(stream.encode(None))
 
