@@ -17,6 +17,7 @@ from gioconda import device, shelf
 from gioconda.errors import SettingError
 from gioconda.job import Job
 from heads.base import Accelerated, Head, Precision, Step
+from heads.device import roomy
 
 LOADING = "Loading the head"
 
@@ -147,22 +148,33 @@ def rendering(job: Job) -> Generator[Step, None, tuple[Head, Choice]]:
     if kind.accelerated:
         yield Step(LOADING, 0, 0)
     files = tuple((need, weights.path(need)) for need in kind.needs)
-    head, precision = _built(choice.head, files, choice.device, choice.precision)
+    head, precision, why = _built(choice.head, files, choice.device, choice.precision)
     if precision != choice.precision:
-        note = f"{choice.precision} gives values that are not finite on {choice.device}; fp32, which is slower, is used"
+        note = f"{choice.precision} {why} on {choice.device}; {precision}, which is slower, is used"
         choice = replace(choice, precision=precision, notes=(note,))
         yield Announced(f"note: {note}", 0, 0)
     return head, choice
 
 
 @lru_cache(maxsize=1)
-def _built(name: str, files: tuple[tuple[str, Path], ...], device: str, precision: Precision) -> tuple[Head, Precision]:
-    """A head from its files, and the precision that it works in. The last one is kept: the page and a batch read weights once.
+def _built(name: str, files: tuple[tuple[str, Path], ...], device: str, precision: Precision) -> tuple[Head, Precision, str]:
+    """A head from its files, the precision that it works in, and what is wrong with the one that was asked for.
 
-    A head keeps nothing of a person (`heads.base.Head.enroll`), so nothing of one run can reach another by it.
+    The last head is kept: the page and a batch read weights once. A head keeps nothing of a person (`heads.base.Head.enroll`),
+    so nothing of one run can reach another by it.
     """
-    head = heads.load(name, dict(files), device, precision)
-    if precision == "fp32" or cast(Accelerated, head).finite():
-        return head, precision
-    del head
-    return heads.load(name, dict(files), device, "fp32"), "fp32"
+    with roomy():
+        head = heads.load(name, dict(files), device, precision)
+        why = "" if precision == "fp32" else _unfit(cast(Accelerated, head))
+        if not why:
+            return head, precision, why
+        del head
+        return heads.load(name, dict(files), device, "fp32"), "fp32", why
+
+
+def _unfit(head: Accelerated) -> str:
+    """Why a head cannot work in its precision; empty where it can."""
+    try:
+        return "" if head.finite() else "gives values that are not finite"
+    except NotImplementedError:  # how torch says that an operation lacks a type on a device
+        return "is not implemented"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from heads.base import HeadError, Precision
@@ -19,6 +20,35 @@ def dtype(precision: Precision) -> torch.dtype:
     import torch
 
     return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]
+
+
+@contextmanager
+def roomy() -> Iterator[None]:
+    """Tell a device that is out of memory in the words of the house.
+
+    Raises:
+        HeadError: the device is out of memory.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if (full := _full(error)) is None:
+            raise
+        raise _error("with this head alone", full) from error
+
+
+def _full(error: RuntimeError) -> str | None:
+    """What a device says of its memory; None where the error is another one."""
+    from accelerate.utils.memory import should_reduce_batch_size
+
+    return str(error).partition("\n")[0] if should_reduce_batch_size(error) else None
+
+
+def _error(when: str, full: str) -> HeadError:
+    return HeadError(
+        f"The device is out of memory {when} ({full}). The head needs more than is free. "
+        "Close other programs that use it, or choose --precision fp16, or --device cpu."
+    )
 
 
 class Batches:
@@ -52,10 +82,7 @@ class Batches:
                 done += len(batch)
                 yield from made
             elif len(batch) == 1:
-                raise HeadError(
-                    f"The device is out of memory with a single frame ({full}). A frame of this head needs more than is free. "
-                    "Close other programs that use it, or choose --precision fp16, or --device cpu."
-                )
+                raise _error("with a single frame", full)
             else:
                 from accelerate.utils.memory import clear_device_cache
 
@@ -68,8 +95,6 @@ class Batches:
         try:
             return [work(batch)], None
         except RuntimeError as error:
-            from accelerate.utils.memory import should_reduce_batch_size
-
-            if not should_reduce_batch_size(error):
+            if (full := _full(error)) is None:
                 raise
-            return [], str(error).partition("\n")[0]
+            return [], full

@@ -41,6 +41,8 @@ class Neural:
         return cls("cpu", "fp32")
 
     def finite(self) -> bool:
+        if self.precision == "bf16":
+            raise NotImplementedError('"avg_pool3d_out_frame" not implemented for BFloat16')  # as torch says it
         with np.errstate(over="ignore"):
             return bool(np.isfinite(np.array(LARGE).astype(np.float16 if self.precision == "fp16" else np.float32)))
 

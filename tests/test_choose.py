@@ -141,6 +141,9 @@ def test_half_precision_that_overflows_is_replaced_loudly_and_once(there: Chosen
         assert lines[1:] == [f"note: {note}"]
         assert choice.notes == (note,)
     assert Neural.built == [("cuda:0", "fp16"), ("cuda:0", "fp32")], "the second run builds nothing"
+    half = choose.rendering(Job(portraits=["me.jpg"], gesture="nod", head="neural", device="cpu", precision="bf16"))
+    told = [step.label for step in half if isinstance(step, choose.Announced)]
+    assert told[1:] == ["note: bf16 is not implemented on cpu; fp32, which is slower, is used"]
     choose._built.cache_clear()
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from heads.base import HeadError
-from heads.device import Batches, dtype
+from heads.device import Batches, dtype, roomy
 
 HUGE = 1 << 60
 """Bytes that no machine has."""
@@ -48,6 +48,13 @@ def test_what_fitted_is_remembered_for_the_next_items() -> None:
 def test_a_single_item_that_does_not_fit_is_told() -> None:
     with pytest.raises(HeadError, match=r"out of memory with a single frame \(.*can't allocate memory.*--device cpu"):
         list(Batches(4).of(range(4), worker(0, [])))
+
+
+def test_a_head_that_does_not_fit_is_told() -> None:
+    with pytest.raises(HeadError, match=r"out of memory with this head alone .*Close other programs"), roomy():
+        torch.empty(HUGE, dtype=torch.uint8)
+    with pytest.raises(RuntimeError, match="size"), roomy():
+        torch.zeros(2) @ torch.zeros(3)
 
 
 def test_other_errors_are_none_of_its_business() -> None:
