@@ -16,7 +16,7 @@ class Residual(Layer):
     def __init__(self, source: Source, name: str, channels: int) -> None:
         super().__init__()
         shape = (channels, channels, 3, 3, 3)
-        self.norm = Scale(source, f"{name}.norm1", channels, 3)
+        self.norm = Scale(source, f"{name}.norm1", channels)
         self.first = Conv.of(source, f"{name}.conv1", *shape, norm=f"{name}.norm2")
         self.second = Conv.of(source, f"{name}.conv2", *shape)
 

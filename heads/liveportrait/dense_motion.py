@@ -2,7 +2,7 @@
 
 After Siarohin et al. 2019 (arXiv 2003.00196) and Wang et al. 2021 (arXiv 2011.15126), without their Jacobians and rotations.
 Conventions: the volume's coordinates (x, y, z) are -1 ... 1 at the middles of its outermost points. Sampling takes -1 and 1 as
-the outer edges instead (`align_corners=False`); the networks were trained with that, so it stays.
+the outer edges instead (`align_corners=False`); the networks were trained with that, so it stays. Volumes are (B, C, D, h, w).
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from heads.liveportrait.checkpoint import Source
-from heads.liveportrait.layers import Conv, Layer
+from heads.liveportrait.checkpoint import Source, conv
+from heads.liveportrait.enlarged import Twice
+from heads.liveportrait.layers import Conv, Layer, arranged, empty, is_plain
+from heads.liveportrait.masks import Logits, Visible
+from heads.liveportrait.sampling import moved
 from heads.liveportrait.sizes import KEYPOINTS, Sizes
 
 ENTRIES = KEYPOINTS + 1
@@ -22,19 +25,12 @@ VARIANCE = 0.01
 """Of the Gaussian around each keypoint, in squared coordinates (U:src/modules/util.py)."""
 
 
-def grid(depth: int, side: int, device: torch.device) -> Tensor:
-    """(D, h, w, 3) float32 coordinates (x, y, z) of the volume's points."""
-    z, y, x = (torch.linspace(-1, 1, size, device=device) for size in (depth, side, side))
-    return torch.stack(torch.meshgrid(x, y, z, indexing="ij"), -1).permute(2, 1, 0, 3).contiguous()
-
-
-def sample(volume: Tensor, places: Tensor) -> Tensor:
-    """The volume (B, C, D, h, w) read at places (B, D, h, w, 3), between its points linearly, 0 outside: (B, C, D, h, w)."""
-    return fn.grid_sample(volume, places.to(volume.dtype), "bilinear", "zeros", align_corners=False)
-
-
 class Hourglass(Layer):
-    """Down by halves and up again, joined at every size: (B, 110, D, h, w) to (B, 142, D, h, w); the depth is never halved."""
+    """Down by halves and up again, joined at every size; the depth is never halved.
+
+    (B, 142, D, h, w) to the same: the last joining is with the hourglass's own 110 inputs, which come behind room for the 32
+    channels that the last step up writes.
+    """
 
     def __init__(self, source: Source, name: str, inputs: int, sizes: Sizes) -> None:
         super().__init__()
@@ -46,22 +42,23 @@ class Hourglass(Layer):
         before = widths[-1]
         for i, width in enumerate([*widths[-2:0:-1], sizes.narrowest]):
             part = f"{name}.decoder.up_blocks.{i}"
-            up.append(Conv.of(source, f"{part}.conv", width, before, *kernel, norm=f"{part}.norm"))
+            up.append(Twice.of(source, f"{part}.conv", width, before, *kernel, norm=f"{part}.norm"))
             before = width + widths[-2 - i]
         self.down, self.up = nn.ModuleList(down), nn.ModuleList(up)
         part = f"{name}.decoder"
         self.last = Conv.of(source, f"{part}.conv", before, before, *kernel, norm=f"{part}.norm")
-        self.width = before
+        self.width, self.room = before, sizes.narrowest
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 110, D, h, w) to (B, 142, D, h, w)."""
-        levels = [x]
+        """(B, 142, D, h, w), of which the first 32 channels are written to, to (B, 142, D, h, w)."""
+        *blocks, last = self.up
+        levels = [arranged(x[:, self.room :])]
         for block in self.down:
-            levels.append(fn.avg_pool3d(fn.relu_(block(levels[-1])), (1, 2, 2)))
-        x = levels.pop()
-        for block in self.up:
-            x = fn.relu_(block(fn.interpolate(x, scale_factor=(1, 2, 2))))
-            x = torch.cat([x, levels.pop()], 1)
+            levels.append(halved(fn.relu_(block(levels[-1]))))
+        y = levels.pop()
+        for block in blocks:
+            y = torch.cat([block(y), levels.pop()], 1)
+        x[:, : self.room] = last(y)
         return fn.relu_(self.last(x))
 
 
@@ -74,31 +71,46 @@ class DenseMotion(nn.Module):
         self.compress = Conv.of(source, f"{name}.compress", sizes.compressed, sizes.channels, 1, 1, 1, norm=f"{name}.norm")
         self.hourglass = Hourglass(source, f"{name}.hourglass", ENTRIES * (1 + sizes.compressed), sizes)
         width = self.hourglass.width
-        self.mask = Conv.of(source, f"{name}.mask", ENTRIES, width, 7, 7, 7)
-        self.occlusion = Conv.of(source, f"{name}.occlusion", 1, width * sizes.depth, 7, 7)
+        self.logits = Logits(*conv(source, f"{name}.mask", ENTRIES, width, 7, 7, 7), sizes.depth)
+        self.visible = Visible(*conv(source, f"{name}.occlusion", 1, width * sizes.depth, 7, 7))
 
     def forward(self, volume: Tensor, x_s: Tensor, x_d: Tensor) -> tuple[Tensor, Tensor]:
-        """Volume (B, 32, 16, 64, 64), keypoints (B, 21, 3) of source and driver, to places and visibility.
+        """Volume (1 or B, 32, 16, 64, 64) and keypoints (B, 21, 3) float32 of source and driver to places and visibility.
 
         Returns:
             deformation (B, 16, 64, 64, 3) float32: coordinates (x, y, z) where each point comes from.
-            occlusion (B, 1, 64, 64) in [0, 1]: 1 where it is seen in the source.
+            occlusion (B, 1, 64, 64) float32 in [0, 1]: 1 where it is seen in the source.
         """
-        sizes, batch = self.sizes, len(x_d)
-        places = grid(sizes.depth, sizes.map, volume.device)
-        shifts = fn.pad(x_s - x_d, (0, 0, 1, 0))[:, :, None, None, None]  # the background's is none
-        sparse = places + shifts
-        small = fn.relu_(self.compress(volume))
-        seen = sample(small.repeat_interleave(ENTRIES, 0), sparse.flatten(0, 1)).unflatten(0, (batch, ENTRIES))
-        heat = _heat(places, x_d) - _heat(places, x_s)
-        heat = fn.pad(heat, (0, 0, 0, 0, 0, 0, 1, 0))[:, :, None].to(seen.dtype)
-        x = self.hourglass(torch.cat([heat, seen], 2).flatten(1, 2))
-        mask = torch.softmax(self.mask(x).float(), 1)
-        deformation = torch.einsum("bkdhw,bkdhwc->bdhwc", mask, sparse)
-        return deformation, torch.sigmoid(self.occlusion(x.flatten(1, 2)).float())
+        sizes = self.sizes
+        axes = [coordinates(size, volume) for size in (sizes.map, sizes.map, sizes.depth)]
+        shifts = fn.pad(x_s - x_d, (0, 0, 1, 0))  # the background's is none
+        x = empty(volume, len(x_d), self.hourglass.width, sizes.depth, sizes.map, sizes.map)
+        channels = x[:, sizes.narrowest :].unflatten(1, (ENTRIES, -1))
+        channels[:, 0, 0] = 0
+        channels[:, 1:, 0] = heat(axes, x_d) - heat(axes, x_s)
+        channels[:, :, 1:] = moved(fn.relu_(self.compress(volume)).float(), axes, shifts)
+        x = self.hourglass(x)
+        mask = torch.softmax(self.logits(x).float(), 1)
+        moves = shifts.transpose(1, 2) @ mask.flatten(2)  # the masks of a point sum to 1, so the grid itself needs none
+        grid = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).permute(2, 1, 0, 3)
+        deformation = grid + moves.unflatten(2, mask.shape[2:]).permute(0, 2, 3, 4, 1)
+        return deformation, torch.sigmoid(self.visible(x).float())
 
 
-def _heat(places: Tensor, points: Tensor) -> Tensor:
-    """(D, h, w, 3) coordinates and (B, 21, 3) keypoints to (B, 21, D, h, w): 1 at the keypoint, falling off as a Gaussian."""
-    distance = (places - points[:, :, None, None, None]).square().sum(-1)
-    return torch.exp(distance * (-0.5 / VARIANCE))
+def halved(x: Tensor) -> Tensor:
+    """Means of 2 x 2 points of every plane: (B, C, D, h, w) to (B, C, D, h / 2, w / 2)."""
+    planes = x.flatten(1, 2) if is_plain(x) else x.transpose(1, 2).flatten(0, 1)
+    small = fn.avg_pool2d(planes, 2)
+    halves: Tensor = small.unflatten(1, x.shape[1:3]) if is_plain(x) else small.unflatten(0, (len(x), -1)).transpose(1, 2)
+    return halves
+
+
+def coordinates(size: int, like: Tensor) -> Tensor:
+    """(size,) float32 from -1 to 1: the coordinates of an axis's points."""
+    return torch.linspace(-1, 1, size, device=like.device)
+
+
+def heat(axes: list[Tensor], points: Tensor) -> Tensor:
+    """A Gaussian around each keypoint: axes x, y, z and (B, 21, 3) to (B, 21, D, h, w) float32; the product of three."""
+    x, y, z = (torch.exp((axis - points[..., i, None]).square() * (-0.5 / VARIANCE)) for i, axis in enumerate(axes))
+    return z[..., :, None, None] * (y[..., :, None] * x[..., None, :])[:, :, None]

@@ -1,57 +1,145 @@
-"""G: the bent feature map becomes a picture. A generator with SPADE (Park et al. 2019, arXiv 1903.07291)."""
+"""G: the bent feature map becomes a picture. A generator with SPADE (Park et al. 2019, arXiv 1903.07291).
+
+All side branches start from the same map, so their first convolutions are done together; scale and shift of a norm are one
+convolution; the shift of a shortcut's norm meets the shortcut's own matrix when the weights are loaded.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from heads.liveportrait.checkpoint import BATCH_EPS, Source, conv, spectral
-from heads.liveportrait.layers import Conv, Layer
+from heads.liveportrait.enlarged import FourTimes, OfFourTimes, Twice
+from heads.liveportrait.layers import Conv, Layer, empty
 from heads.liveportrait.sizes import Sizes
 
 LEAK = 0.2
 """Slope of the leaky ReLU below 0 (U:src/modules/util.py)."""
 
 
+def normalized(x: Tensor) -> Tensor:
+    """Instance norm: every channel of (B, C, h, w) to mean 0 and variance 1, in float32 within."""
+    centred = x - x.mean((2, 3), keepdim=True, dtype=torch.float32)
+    variance = centred.square().mean((2, 3), keepdim=True)
+    return centred.mul_(torch.rsqrt(variance + BATCH_EPS)).to(x.dtype)
+
+
 class Spade(Layer):
-    """Instance norm, then a scale and a shift for every pixel, made from the map: (B, C, h, w) to the same."""
+    """What the map says to a norm, and leaky ReLU: normalized (B, C, h / f, w / f), enlarged by f, to (B, C, h, w).
 
-    def __init__(self, source: Source, name: str, channels: int, sizes: Sizes) -> None:
+    Args:
+        both: convolution of the side branch to 1 + scale and shift, 2 C channels.
+        factor: by how much what was normalized is enlarged.
+    """
+
+    def __init__(self, both: Conv, factor: int) -> None:
         super().__init__()
-        hidden = sizes.hidden
-        self.shared = Conv.of(source, f"{name}.mlp_shared.0", hidden, sizes.seg, 3, 3)
-        pairs = [conv(source, f"{name}.mlp_{part}", channels, hidden, 3, 3) for part in ("gamma", "beta")]
-        self.both = Conv(*(torch.cat(parts) for parts in zip(*pairs, strict=True)))
+        self.both, self.factor = both, factor
 
-    def forward(self, x: Tensor, seg: Tensor) -> Tensor:
-        """(B, C, h, w) and the map (B, 256, h, w), enlarged to that size, to (B, C, h, w)."""
-        gamma, beta = self.both(fn.relu_(self.shared(seg))).chunk(2, 1)
-        return fn.instance_norm(x, eps=BATCH_EPS) * (1 + gamma) + beta
+    def forward(self, x: Tensor, branch: Tensor) -> Tensor:
+        """Normalized (B, C, h / f, w / f) and the side branch (B, hidden, h, w) or of `FourTimes`, to (B, C, h, w)."""
+        batch, channels, height, width = x.shape
+        out = empty(x, batch, channels, height * self.factor, width * self.factor)
+        for rows, columns, y in pieces(self.both, branch):
+            scale, shift = y.chunk(2, 1)
+            piece = torch.addcmul(shift, part(x, rows, columns, self.factor), scale)
+            out[:, :, rows, columns] = fn.leaky_relu_(piece, LEAK)
+        return out
 
 
-class Block(Layer):
-    """A residual block whose norms are SPADEs: (B, in, h, w) to (B, out, h, w)."""
+class Shortcut(Layer):
+    """The norm of a shortcut and its matrix: normalized (B, C, h / f, w / f), enlarged by f, to (B, out, h, w).
 
-    def __init__(self, source: Source, name: str, inputs: int, outputs: int, sizes: Sizes) -> None:
+    matrix (x (1 + scale) + shift) = matrix (x (1 + scale)) + (matrix shift): the second part is a convolution again.
+
+    Args:
+        both: convolution of the side branch to 1 + scale and matrix shift, C + out channels.
+        matrix: (out, C, 1, 1).
+        factor: by how much what was normalized is enlarged.
+    """
+
+    matrix: Tensor
+
+    def __init__(self, both: Conv, matrix: Tensor, factor: int) -> None:
         super().__init__()
-        middle = min(inputs, outputs)
-        self.norm_0 = Spade(source, f"{name}.norm_0", inputs, sizes)
-        self.norm_1 = Spade(source, f"{name}.norm_1", middle, sizes)
+        self.both, self.factor = both, factor
+        self.register_buffer("matrix", matrix)
+
+    def forward(self, x: Tensor, branch: Tensor) -> Tensor:
+        """Normalized (B, C, h / f, w / f) and the side branch (B, hidden, h, w) or of `FourTimes`, to (B, out, h, w)."""
+        batch, channels, height, width = x.shape
+        out = empty(x, batch, len(self.matrix), height * self.factor, width * self.factor)
+        for rows, columns, y in pieces(self.both, branch):
+            scaled = y[:, :channels] * part(x, rows, columns, self.factor)
+            torch.add(fn.conv2d(scaled, self.matrix), y[:, channels:], out=out[:, :, rows, columns])
+        return out
+
+
+def pieces(both: Conv, branch: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
+    """What a convolution makes of a side branch, piece by piece: which rows and columns, and (B, out, rows, columns)."""
+    if isinstance(both, OfFourTimes):
+        yield from both.pieces(branch)
+    else:
+        for rows, y in both.bands(branch):
+            yield rows, slice(0, branch.shape[3]), y
+
+
+def part(x: Tensor, rows: slice, columns: slice, factor: int) -> Tensor:
+    """Some rows and columns of (B, C, h, w) enlarged by a factor: (B, C, rows, columns)."""
+    if factor == 1:
+        return x[:, :, rows, columns]
+    places = torch.arange(rows.start, rows.stop, rows.step or 1, device=x.device) // factor
+    x = x.index_select(2, places)
+    if columns.step is None:
+        return x.repeat_interleave(factor, 3)
+    return x[..., columns.start // factor :: columns.step // factor]
+
+
+class Block(nn.Module):
+    """A residual block whose norms the map steers: (B, in, h / f, w / f), enlarged by f, to (B, out, h, w)."""
+
+    def __init__(self, source: Source, name: str, inputs: int, outputs: int, sizes: Sizes, enlarges: int = 1) -> None:
+        super().__init__()
+        middle, hidden = min(inputs, outputs), sizes.hidden
+        factor, kind = min(enlarges, 2), OfFourTimes if enlarges == 4 else Conv
+
+        def pair(norm: str, channels: int) -> list[Tensor]:
+            scale, shift = (conv(source, f"{name}.{norm}.mlp_{part}", channels, hidden, 3, 3) for part in ("gamma", "beta"))
+            return [scale[0], shift[0], scale[1] + 1, shift[1]]
+
+        def normed(norm: str, channels: int, by: int) -> Spade:
+            scale, shift, one, bias = pair(norm, channels)
+            return Spade(kind(torch.cat([scale, shift]), torch.cat([one, bias])), by)
+
+        self.norm_0, self.norm_1 = normed("norm_0", inputs, factor), normed("norm_1", middle, 1)
         self.conv_0 = Conv(spectral(source, f"{name}.conv_0", middle, inputs, 3, 3), source.take(f"{name}.conv_0.bias", middle))
         self.conv_1 = Conv(
             spectral(source, f"{name}.conv_1", outputs, middle, 3, 3), source.take(f"{name}.conv_1.bias", outputs)
         )
-        self.norm_s = Spade(source, f"{name}.norm_s", inputs, sizes) if inputs != outputs else None
-        self.conv_s = Conv(spectral(source, f"{name}.conv_s", outputs, inputs, 1, 1), None) if inputs != outputs else None
+        self.shortcut = None
+        if inputs != outputs:
+            scale, shift, one, bias = pair("norm_s", inputs)
+            matrix = spectral(source, f"{name}.conv_s", outputs, inputs, 1, 1)
+            wide = matrix[..., 0, 0].double()
+            shift, bias = torch.tensordot(wide, shift.double(), 1).float(), (wide @ bias.double()).float()
+            self.shortcut = Shortcut(kind(torch.cat([scale, shift]), torch.cat([one, bias])), matrix, factor)
 
-    def forward(self, x: Tensor, seg: Tensor) -> Tensor:
-        """(B, in, h, w) and the map (B, 256, h, w), enlarged to that size, to (B, out, h, w)."""
-        y = self.conv_0(fn.leaky_relu_(self.norm_0(x, seg), LEAK))
-        y = self.conv_1(fn.leaky_relu_(self.norm_1(y, seg), LEAK))
-        if self.norm_s is None or self.conv_s is None:
-            return x + y
-        return self.conv_s(self.norm_s(x, seg)) + y
+    def forward(self, x: Tensor, branches: Sequence[Tensor]) -> Tensor:
+        """(B, in, h / f, w / f) and the side branch of each norm to (B, out, h, w)."""
+        steady = normalized(x)
+        y = self.conv_0(self.norm_0(steady, branches[0]))
+        y = self.conv_1(self.norm_1(normalized(y), branches[1]))
+        return y.add_(x if self.shortcut is None else self.shortcut(steady, branches[2]))
+
+
+def shared(source: Source, names: Sequence[str], sizes: Sizes) -> tuple[Tensor, Tensor]:
+    """The first convolutions of several side branches as one: weight (n hidden, seg, 3, 3) and bias."""
+    parts = [conv(source, f"{name}.mlp_shared.0", sizes.hidden, sizes.seg, 3, 3) for name in names]
+    return torch.cat([weight for weight, _ in parts]), torch.cat([bias for _, bias in parts])
 
 
 class Generator(Layer):
@@ -59,19 +147,23 @@ class Generator(Layer):
 
     def __init__(self, source: Source, sizes: Sizes) -> None:
         super().__init__()
-        wide = 2 * sizes.seg
-        self.fc = Conv.of(source, "fc", wide, sizes.seg, 3, 3)
-        self.middle = nn.ModuleList(Block(source, f"G_middle_{i}", wide, wide, sizes) for i in range(sizes.middle))
-        self.up_0 = Block(source, "up_0", wide, sizes.seg, sizes)
-        self.up_1 = Block(source, "up_1", sizes.seg, sizes.block, sizes)
+        wide, self.hidden = 2 * sizes.seg, sizes.hidden
+        middle, norms = [f"G_middle_{i}" for i in range(sizes.middle)], ("norm_0", "norm_1", "norm_s")
+        self.first = Conv.of(source, "fc", wide, sizes.seg, 3, 3)
+        self.branches = Conv(*shared(source, [f"{name}.{norm}" for name in middle for norm in norms[:2]], sizes))
+        self.middle = nn.ModuleList(Block(source, name, wide, wide, sizes) for name in middle)
+        self.branches_0 = Twice(*shared(source, [f"up_0.{norm}" for norm in norms], sizes))
+        self.up_0 = Block(source, "up_0", wide, sizes.seg, sizes, enlarges=2)
+        self.branches_1 = FourTimes(*shared(source, [f"up_1.{norm}" for norm in norms], sizes))
+        self.up_1 = Block(source, "up_1", sizes.seg, sizes.block, sizes, enlarges=4)
         self.image = Conv.of(source, "conv_img.0", 12, sizes.block, 3, 3)
 
     def forward(self, seg: Tensor) -> Tensor:
         """(B, 256, 64, 64) to (B, 3, 512, 512)."""
-        x = self.fc(seg)
-        for block in self.middle:
-            x = block(x, seg)
-        for block in (self.up_0, self.up_1):
-            x = fn.interpolate(x, scale_factor=2)
-            x = block(x, fn.interpolate(seg, x.shape[2:]))
-        return torch.sigmoid(fn.pixel_shuffle(self.image(fn.leaky_relu_(x, LEAK)), 2).float())
+        x = self.first(seg)
+        branches = fn.relu_(self.branches(seg)).split(self.hidden, 1)
+        for i, block in enumerate(self.middle):
+            x = block(x, branches[2 * i : 2 * i + 2])
+        x = self.up_0(x, self.branches_0(seg).split(self.hidden, 1))
+        x = self.up_1(x, self.branches_1(seg).split(self.hidden, 2))
+        return torch.sigmoid(fn.pixel_shuffle(self.image(fn.leaky_relu_(x, LEAK)).float(), 2))

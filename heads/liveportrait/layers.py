@@ -1,13 +1,33 @@
-"""Layers that hold numbers taken from a checkpoint: nothing is learnt here, so weights are buffers."""
+"""Layers that hold numbers taken from a checkpoint: nothing is learnt here, so weights are buffers.
+
+Axes are PyTorch's, (B, C, h, w) and (B, C, D, h, w). On a CPU in float32 memory has that order too; elsewhere channels come
+last in it. Weights are as in the checkpoint until they are settled: laid out anew for the device and the precision that they
+are used with. On a CPU in float32, convolutions with three taps become Winograd's (`winograd`), which doubles their weights.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
+from heads.liveportrait import winograd
 from heads.liveportrait.checkpoint import Source, batch_norm, conv
+
+BAND = 4 << 20
+"""Numbers of the output that a convolution works on at a time on a CPU, so that its caches hold them: the picture goes in
+bands of rows."""
+
+FEWEST = (16, 8)
+"""Channels (out, in) from which on Winograd's form gains more than its sums cost."""
+
+PLANE = 1024
+"""Numbers of a plane of a volume from which on its tiles are worked on one by one."""
+
+MOST = 4_000_000
+"""Numbers of a weight up to which it is made twice as large for Winograd's form; larger ones belong to tiny pictures."""
 
 
 class Layer(nn.Module):
@@ -16,31 +36,24 @@ class Layer(nn.Module):
     __call__: Callable[..., Tensor]
 
 
-class Conv(Layer):
-    """A convolution of stride 1 that keeps the size: (B, in, …) to (B, out, …), zeros around.
+def is_plain(x: Tensor) -> bool:
+    """Whether a tensor lies on a CPU in float32: there sums are cheap and products dear, elsewhere the other way round."""
+    return x.device.type == "cpu" and x.dtype == torch.float32
 
-    Args:
-        weight: (out, in, k, k) or (out, in, k, k, k), k odd.
-        bias: (out,) or None.
-    """
 
-    weight: Tensor
-    bias: Tensor | None
+def arranged(x: Tensor) -> Tensor:
+    """The same numbers in the memory order of their device and precision: (B, C, …) as it reads, or channels last."""
+    if is_plain(x):
+        return x.contiguous()
+    return x.contiguous(memory_format=torch.channels_last if x.dim() == 4 else torch.channels_last_3d)
 
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        super().__init__()
-        self.register_buffer("weight", weight)
-        self.register_buffer("bias", bias)
 
-    @classmethod
-    def of(cls, source: Source, name: str, *shape: int, norm: str = "") -> Conv:
-        """Taken from a checkpoint, the batch norm `norm` that follows folded in."""
-        return cls(*conv(source, name, *shape, norm=norm))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, in, …) to (B, out, …)."""
-        convolve = fn.conv2d if self.weight.dim() == 4 else fn.conv3d
-        return convolve(x, self.weight, self.bias, padding=self.weight.shape[-1] // 2)
+def empty(like: Tensor, *shape: int) -> Tensor:
+    """A new tensor (B, C, …) in the memory order of its device and precision."""
+    if is_plain(like):
+        return like.new_empty(shape)
+    layout = torch.channels_last if len(shape) == 4 else torch.channels_last_3d
+    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=layout)
 
 
 class Linear(Layer):
@@ -60,18 +73,108 @@ class Linear(Layer):
 
 
 class Scale(Layer):
-    """A batch norm in evaluation that precedes what it could be folded into: y = scale x + shift, (B, C, …) to the same."""
+    """A batch norm in evaluation that precedes what could take it: y = scale x + shift, (B, C, D, h, w) to the same."""
 
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, source: Source, name: str, channels: int, dims: int) -> None:
+    def __init__(self, source: Source, name: str, channels: int) -> None:
         super().__init__()
         scale, shift = batch_norm(source, name, channels)
-        shape = (-1, *[1] * dims)
-        self.register_buffer("scale", scale.float().reshape(shape))
-        self.register_buffer("shift", shift.float().reshape(shape))
+        self.register_buffer("scale", scale.float().reshape(-1, 1, 1, 1))
+        self.register_buffer("shift", shift.float().reshape(-1, 1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, …) to the same."""
-        return x * self.scale + self.shift
+        """(B, C, D, h, w) to the same."""
+        return torch.addcmul(self.shift, x, self.scale)
+
+
+class Conv(Layer):
+    """A convolution of stride 1, zeros around: (B, in, …) to (B, out, …).
+
+    Args:
+        weight: (out, in, taps, …), two or three axes. An odd number of taps keeps the size of its axis; two taps are those
+            around a border of pixels and make it larger by one.
+        bias: (out,).
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", bias)
+        self.bent: list[Tensor] = []
+
+    @classmethod
+    def of(cls, source: Source, name: str, *shape: int, norm: str = "") -> Conv:
+        """Taken from a checkpoint, the batch norm `norm` that follows folded in."""
+        return cls(*conv(source, name, *shape, norm=norm))
+
+    def settle(self) -> None:
+        """Lay the weight out for its device and precision."""
+        outputs, inputs, taps = self.weight.shape[:3]
+        enough = outputs >= FEWEST[0] and inputs >= FEWEST[1] and self.weight.numel() <= MOST
+        if is_plain(self.weight) and taps == 3 and enough:
+            self.bent = winograd.bent(self.weight, 2)
+            self.weight = self.weight[:0]
+        else:
+            self.weight = arranged(self.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in, …) to (B, out, …)."""
+        if not self.bent:
+            return convolved(x, self.weight, self.bias)
+        out = None
+        for rows, y in self.bands(x):
+            if len(range(*rows.indices(x.shape[2]))) == x.shape[2]:
+                return y
+            out = y.new_empty(*y.shape[:2], x.shape[2], *y.shape[3:]) if out is None else out
+            out[:, :, rows] = y
+        assert out is not None
+        return out
+
+    def bands(self, x: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """The same a band of the third axis at a time: which rows, and (B, out, rows, …)."""
+        height = x.shape[2]
+        if not self.bent:
+            yield slice(0, height), self(x)
+            return
+        # a volume goes one tile at a time, so that its planes follow each other, unless they are small
+        flat = x.dim() == 5 and x[0, 0, 0].numel() >= PLANE
+        step = winograd.TILE if flat else band(height, len(x) * x[0, 0, 0].numel() * len(self.bias))
+        for first in range(0, height, step):
+            last = min(first + step, height)
+            made = [
+                planar(v, taps, self.bias if p == 1 else None)
+                for p, (v, taps) in enumerate(zip(winograd.spread_rows(x, first, last), self.bent, strict=True))
+            ]
+            shape = made[0].shape
+            y = x.new_empty(*shape[:2], shape[2], winograd.TILE, *shape[3:])
+            winograd.gather(made, y.unbind(3))
+            yield slice(first, last), y.flatten(2, 3)
+
+
+def planar(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A convolution as `Conv` has it; one of volumes with one tap along the depth is made plane by plane."""
+    if x.dim() == 4:
+        return convolved(x, weight, bias)
+    batch, _, depth = x.shape[:3]
+    planes = x.transpose(1, 2).flatten(0, 1)
+    y: Tensor = convolved(planes, weight[:, :, 0], bias).unflatten(0, (batch, depth))
+    return y.transpose(1, 2)
+
+
+def band(height: int, numbers: int) -> int:
+    """Rows of a band when each has so many numbers: whole tiles of Winograd's form, about as many as `BAND` holds."""
+    count = max(1, min(height // winograd.TILE, round(height * numbers / BAND)))
+    return -(-height // (count * winograd.TILE)) * winograd.TILE
+
+
+def convolved(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A convolution as `Conv` has it."""
+    padding = [taps // 2 for taps in weight.shape[2:]]
+    convolve = fn.conv2d if weight.dim() == 4 else fn.conv3d
+    y: Tensor = convolve(x, weight, bias, padding=padding)
+    return y

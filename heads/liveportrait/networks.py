@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +15,7 @@ from heads.liveportrait.appearance import Appearance
 from heads.liveportrait.checkpoint import Checkpoint, Source
 from heads.liveportrait.generator import Generator
 from heads.liveportrait.keypoints import KeyMotion
+from heads.liveportrait.layers import arranged
 from heads.liveportrait.motion_extractor import MotionExtractor
 from heads.liveportrait.sizes import FILES, FULL, KEYPOINTS, TINY, Sizes
 from heads.liveportrait.standin import StandIn
@@ -21,6 +24,15 @@ from heads.liveportrait.warping import Warped, Warping
 
 _ORDER = "GWMFS"
 """Largest first: while one is folded, its file is in memory beside it, and this way there is the least of others."""
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A layer whose weights are laid out for their device before they are used."""
+
+    def settle(self) -> None:
+        """Do it; once."""
+        ...
 
 
 class Networks:
@@ -40,6 +52,8 @@ class Networks:
         self.sizes, self.device, self.dtype = sizes, torch.device(device), dtype
         for name, network in networks.items():
             network.eval().to(self.device, torch.float32 if name == "S" else dtype)
+        self._networks = networks
+        self._lock, self._settled = Lock(), False
         self._appearance, self._motion, self._warping, self._generator, self._stitching = (networks[name] for name in FILES)
 
     @classmethod
@@ -79,6 +93,19 @@ class Networks:
         """The real classes, small, with made-up weights: pictures of 64 pixels become pictures of 128."""
         return cls.invented(str(seed), TINY, device, dtype)
 
+    def settle(self) -> None:
+        """Lay the weights out for the device and the precision; the first call of a network does it, others wait for it.
+
+        On a CPU in float32 the generator's weights become twice as large by it (`winograd`): 0.2 GB more than the files.
+        """
+        with self._lock:
+            if not self._settled:
+                for network in self._networks.values():
+                    for layer in network.modules():
+                        if isinstance(layer, Settling):
+                            layer.settle()
+                self._settled = True
+
     @property
     def side(self) -> int:
         """Pixels of the square pictures that `features` and `motion` take: 256."""
@@ -92,7 +119,7 @@ class Networks:
     @torch.inference_mode()
     def features(self, images: Tensor) -> Tensor:
         """(B, 3, 256, 256) RGB float32 in [0, 1] to the feature volume (B, 32, 16, 64, 64) float32."""
-        volume: Tensor = self._appearance(self._given(images))
+        volume: Tensor = self._appearance(arranged(self._given(images)))
         return volume.float()
 
     @torch.inference_mode()
@@ -114,13 +141,15 @@ class Networks:
             x_s: (1 or B, 21, 3) keypoints of the portrait.
             x_d: (B, 21, 3) keypoints that it shall have.
         """
-        warped: Warped = self._warping(self._given(features), x_s.to(self.device), x_d.to(self.device))
+        self.settle()
+        x_s, x_d = (x.to(self.device, torch.float32) for x in (x_s, x_d))
+        warped: Warped = self._warping(features.to(self.device, torch.float32), x_s.expand(len(x_d), -1, -1), x_d)
         return warped
 
     @torch.inference_mode()
     def generate(self, seg: Tensor) -> Tensor:
         """`Warped.seg` (B, 256, 64, 64) to pictures (B, 3, 512, 512) RGB float32 in (0, 1)."""
-        pictures: Tensor = self._generator(self._given(seg))
+        pictures: Tensor = self._generator(arranged(self._given(seg)))
         return pictures
 
     def render(self, features: Tensor, x_s: Tensor, x_d: Tensor) -> Tensor:
@@ -149,6 +178,7 @@ class Networks:
         return out
 
     def _given(self, x: Tensor) -> Tensor:
+        self.settle()
         return x.to(self.device, self.dtype)
 
     def probe(self) -> bool:

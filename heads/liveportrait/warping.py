@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from heads.liveportrait.checkpoint import Source
-from heads.liveportrait.dense_motion import DenseMotion, sample
-from heads.liveportrait.layers import Conv
+from heads.liveportrait.dense_motion import DenseMotion
+from heads.liveportrait.layers import Conv, arranged
+from heads.liveportrait.sampling import sample
 from heads.liveportrait.sizes import Sizes
 
 LEAK = 0.01
@@ -21,7 +22,7 @@ class Warped:
     """What the warping gives for B frames."""
 
     seg: Tensor
-    """(B, 256, 64, 64) the map that the generator paints from."""
+    """(B, 256, 64, 64) the map that the generator paints from, in the networks' precision."""
     deformation: Tensor
     """(B, 16, 64, 64, 3) float32: coordinates (x, y, z), -1 ... 1, where each point of the volume comes from."""
     occlusion: Tensor
@@ -38,10 +39,9 @@ class Warping(nn.Module):
         self.fourth = Conv.of(source, "fourth", sizes.seg, sizes.seg, 1, 1)
 
     def forward(self, volume: Tensor, x_s: Tensor, x_d: Tensor) -> Warped:
-        """See the class."""
-        batch = len(x_d)
-        volume, x_s = volume.expand(batch, -1, -1, -1, -1), x_s.expand(batch, -1, -1)
-        deformation, occlusion = self.dense(volume, x_s, x_d)
-        flat = sample(volume, deformation).flatten(1, 2)
+        """See the class; volume and keypoints float32."""
+        kind = self.fourth.weight.dtype
+        deformation, occlusion = self.dense(volume.to(kind), x_s, x_d)
+        flat = arranged(sample(volume, deformation).flatten(1, 2).to(kind))
         seg = self.fourth(fn.leaky_relu_(self.third(flat), LEAK))
-        return Warped(seg * occlusion.to(seg.dtype), deformation, occlusion)
+        return Warped(seg.mul_(occlusion.to(kind)), deformation, occlusion)
