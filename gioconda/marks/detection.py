@@ -114,6 +114,14 @@ def detect(frames: Iterable[Image], *, keys: Sequence[bytes] | None = None, limi
     return _read(total, tried, least, early=False) if total.count else None
 
 
+def strongest(frames: Iterable[Image], *, keys: Sequence[bytes] | None = None) -> float:
+    """The best score of a whole search, whether it means anything or not: for the statistics of the mark."""
+    total = _Sum()
+    for image in frames:
+        total.add(image)
+    return max(match.score for match in _all(whitened(total.mean()), known_keys() if keys is None else keys))
+
+
 def searches(keys: int) -> float:
     """How many numbers, places, scales, mirrorings and keys a call of `detect` compares at most."""
     scales = (len(LOOKS) + 1) * len(EXPECTED) + len(_scales()) + CANDIDATES * 2 * len(_FINER)
@@ -236,11 +244,16 @@ def _read(total: _Sum, keys: Sequence[bytes], least: float, *, early: bool) -> D
     best = list(_matches(plane, EXPECTED, keys))
     if (found := _found(best, total, keys, least)) or early:
         return found
-    best += _matches(plane, _scales(), keys)
+    return _found(_all(plane, keys), total, keys, least)
+
+
+def _all(plane: Floats, keys: Sequence[bytes]) -> list[_Match]:
+    """The best readings at all scales in question, searched finely around those."""
+    best = list(_matches(plane, (*EXPECTED, *_scales()), keys))
     best = sorted(best, key=lambda match: -match.score)[:CANDIDATES]
     for match in tuple(best):
         best += _matches(plane, (match.scale * (1 + FINE * step) for step in _FINER), keys)
-    return _found(best, total, keys, least)
+    return best
 
 
 def _found(matches: list[_Match], total: _Sum, keys: Sequence[bytes], least: float) -> Detection | None:
