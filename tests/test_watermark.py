@@ -125,12 +125,8 @@ def test_an_operators_key_finds_the_operators_marks(monkeypatch: pytest.MonkeyPa
 def test_peaks_of_unmarked_pictures_keep_to_the_derived_law() -> None:
     """Correlations of any picture have mean 0 and deviation 1, and tails no heavier than a normal distribution's."""
     plane = detection.whitened(scene((512, 512)).mean(2).astype(np.float32))
-    sheet = detection.folded(plane, 1.0)
-    bins = np.fft.rfft2(sheet)[pattern.band()]
-    phases = (bins / np.abs(bins)).astype(np.complex64)
-    peaks = np.concatenate(
-        [pattern.planes(phases * np.conj(pattern.spectra(bytes([key])))).ravel() for key in range(8)]
-    ) * math.sqrt(2 / phases.size)
+    bins = detection.weighed(detection.folded(plane, 1.0))
+    peaks = np.concatenate([pattern.planes(bins * np.conj(pattern.spectra(bytes([key])))).ravel() for key in range(8)])
     assert abs(float(peaks.mean())) < 0.01 and abs(float(peaks.std()) - 1) < 0.02
     for level in (2.0, 3.0, 4.0):
         assert float((peaks > level).mean()) <= math.exp(-level * level / 2)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gioconda.marks.pattern import (
     CELLS,
@@ -51,6 +53,15 @@ STEP = 0.009
 
 FINE = 0.003
 """Step of the last search around the best scale."""
+
+PASS = 4.0
+"""Samples of the tile: standard deviation of the smoothing that the high-pass takes off."""
+
+SURE, CLIP = 9.0, 2.5
+"""Powers of a bin, and magnitudes, in those of the picture around it, above which a bin does not count for more."""
+
+DOUBT = 0.04
+"""Weight (squared) of rings of the spectrum that hold no more than the picture."""
 
 CANDIDATES = 4
 """Best scales that are searched finely."""
@@ -119,7 +130,7 @@ def strongest(frames: Iterable[Image], *, keys: Sequence[bytes] | None = None) -
     total = _Sum()
     for image in frames:
         total.add(image)
-    return max(match.score for match in _all(whitened(total.mean()), known_keys() if keys is None else keys))
+    return max(match.score for match in _all(total.mean(), known_keys() if keys is None else keys))
 
 
 def searches(keys: int) -> float:
@@ -131,9 +142,10 @@ def searches(keys: int) -> float:
 def bound(score: float, keys: int = 1) -> float:
     """Bound of the probability that a search among frames that know nothing of the key reaches a score.
 
-    Each peak is a sum of √(2/n) cos of n independent uniform phases. E exp(s cos u) = I0(s) ≤ exp(s²/4), so the sum of six at
-    one place for one number exceeds x with a probability of at most exp(−x²/12) (Chernoff's bound), whatever the picture; the
-    union over everything that is compared multiplies it. Only numbers whose check bits fit are ever reported, so 2³² count.
+    Each peak is a sum of w cos u over independent uniform phases u, with weights whose squares sum to 2.
+    E exp(s cos u) = I0(s) ≤ exp(s²/4), so the sum of six at one place for one number exceeds x with a probability of at most
+    exp(−x²/12) (Chernoff's bound), whatever the picture; the union over everything that is compared multiplies it. Only
+    numbers whose check bits fit are ever reported, so 2³² count.
     """
     return min(1.0, math.exp(min(0.0, math.log(searches(keys)) - score * score / (2 * PATTERNS))))
 
@@ -172,11 +184,15 @@ class _Sum:
         return np.asarray(self._total / self.count, np.float32)
 
 
-def whitened(luma: Floats) -> Floats:
-    """What is left of a luma plane (H, W) when the picture is pressed down: high-passed, and as strong everywhere."""
+def whitened(luma: Floats, side: float = 1.0) -> Floats:
+    """What is left of a luma plane (H, W) when the picture is pressed down: high-passed, and as strong everywhere.
+
+    Args:
+        side: of the tile, in quarters of the shorter side, to which the high-pass is fitted.
+    """
     import cv2
 
-    sigma = 4.0 * min(luma.shape) / 512
+    sigma = PASS * side * min(luma.shape) / 4 / SIDE
     high = luma - cv2.GaussianBlur(luma, (0, 0), sigma)
     power = cv2.GaussianBlur(high * high, (0, 0), 2 * sigma)
     flat = high / np.sqrt(power + 0.05)
@@ -184,7 +200,11 @@ def whitened(luma: Floats) -> Floats:
 
 
 def folded(plane: Floats, scale: float) -> Floats:
-    """A plane (H, W) folded into one tile (SIDE, SIDE); `scale` is the tile's side in quarters of the shorter side."""
+    """A plane (H, W) folded into two by two tiles, (2 · SIDE, 2 · SIDE).
+
+    Args:
+        scale: the tile's side in quarters of the shorter side.
+    """
     import cv2
 
     height, width = plane.shape
@@ -192,22 +212,54 @@ def folded(plane: Floats, scale: float) -> Floats:
     size = (max(1, int(width / step)), max(1, int(height / step)))
     move = np.array([[step, 0, 0.5 * step - 0.5], [0, step, 0.5 * step - 0.5]])
     sheet = cv2.warpAffine(plane, move, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
-    down, right = -(-size[1] // SIDE), -(-size[0] // SIDE)
-    room = np.zeros((down * SIDE, right * SIDE), np.float32)
+    pair = 2 * SIDE
+    down, right = -(-size[1] // pair), -(-size[0] // pair)
+    room = np.zeros((down * pair, right * pair), np.float32)
     room[: size[1], : size[0]] = sheet
-    return np.asarray(room.reshape(down, SIDE, right, SIDE).sum((0, 2)), np.float32)
+    return np.asarray(room.reshape(down, pair, right, pair).sum((0, 2)), np.float32)
 
 
-def matched(sheet: Floats, key: bytes) -> tuple[float, list[tuple[int, int]]]:
-    """The best reading of a folded tile: the sum of the six peaks, and the shifts in cells.
+def weighed(sheet: Floats) -> NDArray[np.complex64]:
+    """Bins of the band (n,) of two by two folded tiles, each as heavy as it is likely to hold the mark; their squares sum to 2.
+
+    What repeats with the tile lies in every second bin of both axes; the four bins diagonally between hold the picture only,
+    and say how strong that is. Weights come from magnitudes, so that phases remain the key's alone.
+    """
+    import cv2
+
+    spectrum = np.fft.rfft2(sheet)
+    power = (np.abs(spectrum) ** 2).astype(np.float32)
+    odd = power[1::2, 1::2]
+    between = np.pad(odd, ((1, 0), (1, 0)), mode="wrap")
+    # Left of the column of zero lies the mirror of the column right of it, of the opposite rows.
+    between[:, 0] = between[::-1, 1]
+    picture = (between[1:, 1:] + between[:-1, 1:] + between[1:, :-1] + between[:-1, :-1]) / 4
+    smooth = np.asarray(cv2.blur(picture, (3, 3), borderType=cv2.BORDER_REFLECT), np.float32)[:, : SIDE // 2]
+    inside = band()[:, : SIDE // 2]
+    bins = spectrum[::2, ::2][:, : SIDE // 2][inside]
+    size = np.maximum(np.abs(bins), 1e-9)
+    ratio = size / np.sqrt(smooth[inside] + 1e-9)
+    count = np.bincount(_rings())
+    excess = np.bincount(_rings(), np.minimum(ratio**2, SURE)) / np.maximum(count, 1) - 1
+    weights = np.minimum(ratio, CLIP) * np.sqrt(np.maximum(excess, 0) + DOUBT)[_rings()] + 1e-9
+    return np.asarray(bins / size * (weights * math.sqrt(2 / float((weights**2).sum()))), np.complex64)
+
+
+@lru_cache(1)
+def _rings() -> NDArray[np.intp]:
+    """For every bin of the band the ring, two cycles wide, that it lies in."""
+    rows, columns = np.fft.fftfreq(SIDE, 1 / SIDE)[:, None], np.arange(SIDE // 2 + 1)[None]
+    return np.asarray(np.rint(np.hypot(rows, columns) / 2)[band()], np.intp)
+
+
+def matched(bins: NDArray[np.complex64], key: bytes) -> tuple[float, list[tuple[int, int]]]:
+    """The best reading of weighed bins: the sum of the six peaks, and the shifts in cells.
 
     The tile may begin anywhere; for every beginning the first pattern's correlation and the largest of each of the others on
     the grid of shifts from there add up, and the best beginning wins.
     """
-    bins = np.fft.rfft2(sheet)[band()]
-    phases = (bins / np.maximum(np.abs(bins), 1e-9)).astype(np.complex64)
-    # Of unit deviation for phases that know nothing of the key: √(2/n) times n cosines.
-    peaks = planes(phases * np.conj(spectra(key))) * math.sqrt(2 / phases.size)
+    # Of unit deviation for phases that know nothing of the key.
+    peaks = planes(bins * np.conj(spectra(key)))
     # (pattern, row of cells, row in a cell, column of cells, column in a cell): a shift keeps the place within the cell.
     cells = peaks[1:].reshape(PAYLOADS, CELLS, GRID, CELLS, GRID).transpose(0, 2, 4, 1, 3).reshape(PAYLOADS, GRID, GRID, -1)
     sums = cells.max(-1).sum(0)
@@ -225,14 +277,20 @@ def _scales() -> list[float]:
     return [side * (1 + STEP) ** place for side in EXPECTED for place in range(count)]
 
 
+def _side(scale: float) -> float:
+    """The expected side that a scale is a crop of."""
+    return max(side for side in EXPECTED if side <= scale * 1.02)
+
+
 _FINER = (-2, -1, 1, 2)
 
 
-def _matches(plane: Floats, scales: Iterable[float], keys: Sequence[bytes]) -> Iterator[_Match]:
+def _matches(luma: Floats, scales: Iterable[float], keys: Sequence[bytes]) -> Iterator[_Match]:
+    fitted = {side: whitened(luma, side) for side in EXPECTED}
     for scale in scales:
-        sheet = folded(plane, scale)
+        sheet = folded(fitted[_side(scale)], scale)
         for flipped in (False, True):
-            seen = sheet[:, ::-1] if flipped else sheet
+            seen = weighed(sheet[:, ::-1] if flipped else sheet)
             for index, key in enumerate(keys):
                 score, cells = matched(seen, key)
                 yield _Match(score, scale, flipped, index, cells)
@@ -240,19 +298,19 @@ def _matches(plane: Floats, scales: Iterable[float], keys: Sequence[bytes]) -> I
 
 def _read(total: _Sum, keys: Sequence[bytes], least: float, *, early: bool) -> Detection | None:
     """The best reading of what was added up: at the expected scales only, or at all of them where those fail."""
-    plane = whitened(total.mean())
-    best = list(_matches(plane, EXPECTED, keys))
+    luma = total.mean()
+    best = list(_matches(luma, EXPECTED, keys))
     if (found := _found(best, total, keys, least)) or early:
         return found
-    return _found(_all(plane, keys), total, keys, least)
+    return _found(_all(luma, keys), total, keys, least)
 
 
-def _all(plane: Floats, keys: Sequence[bytes]) -> list[_Match]:
+def _all(luma: Floats, keys: Sequence[bytes]) -> list[_Match]:
     """The best readings at all scales in question, searched finely around those."""
-    best = list(_matches(plane, (*EXPECTED, *_scales()), keys))
+    best = list(_matches(luma, (*EXPECTED, *_scales()), keys))
     best = sorted(best, key=lambda match: -match.score)[:CANDIDATES]
     for match in tuple(best):
-        best += _matches(plane, (match.scale * (1 + FINE * step) for step in _FINER), keys)
+        best += _matches(luma, (match.scale * (1 + FINE * step) for step in _FINER), keys)
     return best
 
 
@@ -262,7 +320,7 @@ def _found(matches: list[_Match], total: _Sum, keys: Sequence[bytes], least: flo
         if match.score < least:
             return None
         if (clip_id := number(match.cells)) is not None:
-            scale = match.scale / max(side for side in EXPECTED if side <= match.scale * 1.02)
+            scale = match.scale / _side(match.scale)
             return Detection(
                 clip_id,
                 round(match.score, 2),

@@ -47,7 +47,7 @@ CRC = 0x23979
 """Generator x^18 + x^17 + x^13 + … of the check without its highest term. Any polynomial of degree 18 with the term 1 finds
 every burst of up to 18 wrong bits, so one wrong shift (ten neighbouring bits) never passes."""
 
-LOW, HIGH = 4.0, 21.0
+LOW, HIGH = 4.0, 18.0
 """Band in cycles per tile: below it pictures have most of their energy and eyes see blotches, above it codecs keep nothing."""
 
 

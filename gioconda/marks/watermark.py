@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,11 +19,17 @@ pixel, and half of one after the frame was halved."""
 FLAT = 0.6
 """Levels (rms) of the mark on flat ground; a deviation of one level begins to show as speckle at 200 %."""
 
-MASKING = 0.25
+MASKING = 0.4
 """Further levels per level of the picture's own local deviation, which hides them."""
 
-MOST = 1.5
+MOST = 2.0
 """Levels (rms) at most: keeps the structural similarity of busy pictures above .985."""
+
+WHOLE = 1.42
+"""Levels (rms) over a whole frame at most: 44.5 dB with the rounding to whole levels."""
+
+FEWER = 1.5
+"""Times as much at most where texture hides it in frames of fewer pixels than SMALL: there is less to find it from."""
 
 LOOK = 256
 """Pixels of the shorter side, at most, at which the picture's deviation is measured."""
@@ -90,7 +98,8 @@ class Watermark:
         import cv2
 
         grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-        now = strength(np.asarray(cv2.resize(grey, self._small, interpolation=cv2.INTER_AREA), np.uint8))
+        small = np.asarray(cv2.resize(grey, self._small, interpolation=cv2.INTER_AREA), np.uint8)
+        now = strength(small, min(FEWER, max(1.0, SMALL / min(self.size))))
         if self._strength is None:
             self._strength = now
         else:
@@ -98,8 +107,12 @@ class Watermark:
         return self._strength
 
 
-def strength(small: NDArray[np.uint8]) -> Floats:
-    """Levels (rms) of the mark that a small luma plane (h, w) uint8 hides: (h, w) float32, from FLAT to MOST."""
+def strength(small: NDArray[np.uint8], more: float = 1.0) -> Floats:
+    """Levels (rms) of the mark that a small luma plane (h, w) uint8 hides: (h, w) float32, from FLAT up.
+
+    Args:
+        more: factor on what texture hides and on the most there is, for frames of few pixels.
+    """
     import cv2
 
     grey = small.astype(np.float32)
@@ -107,7 +120,8 @@ def strength(small: NDArray[np.uint8]) -> Floats:
     # A lone edge is no texture: what stays of the deviation is the least of the neighbourhood, smoothed again.
     near = cv2.erode(cv2.blur(away, (NEAR, NEAR)), np.ones((3, 3), np.uint8))
     # 1.25: from mean absolute to root mean square deviation of a normal distribution.
-    return np.asarray(np.minimum(cv2.blur(near, (3, 3)) * (1.25 * MASKING) + FLAT, MOST), np.float32)
+    levels = np.minimum(cv2.blur(near, (3, 3)) * (1.25 * MASKING * more) + FLAT, MOST * more)
+    return np.asarray(levels * min(1.0, WHOLE / math.sqrt(cv2.norm(levels, cv2.NORM_L2SQR) / levels.size)), np.float32)
 
 
 def _look(size: tuple[int, int]) -> tuple[int, int]:
