@@ -251,6 +251,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / "figures.json"
     found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    if found.get("commit") != commit():
+        found = {}  # figures of one state of the code only
     found |= {"date": dt.datetime.now(dt.UTC).date().isoformat(), "machine": machine(), "commit": commit()}
     made = [host for host in hosts(folder / "hosts", options.results) if options.hosts in host.name]
     clips = sorted(options.clips.glob("*.mp4")) if options.clips else []
