@@ -152,6 +152,7 @@ def _add_marks(command: Callable[..., Parser]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. `--help` and `--version` raise SystemExit."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read by huggingface_hub when it is imported
     with Interrupt() as interrupt:
         try:
             grammar = parser()

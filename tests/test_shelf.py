@@ -30,6 +30,7 @@ def begun(shell: Shell, endpoint: str, *arguments: str, **streams: int) -> subpr
     """`python -m gioconda weights ARGUMENTS` with a catalogue of its own."""
     home = f"import pathlib, weights; weights.HOME = pathlib.Path({str(shell.folder / 'weights')!r})"
     settings = environment(endpoint, shell.folder / "cache", PYTHONPATH=str(ROOT))
+    del settings["HF_HUB_DISABLE_TELEMETRY"]  # the command line sees to that by itself
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
     return shell.started("weights", *arguments, before=home, environment=settings, **pipes)
 
@@ -54,6 +55,8 @@ def test_listed_pulled_found_and_checked(shell: Shell) -> None:
         assert there.seen == [], "a list asks nobody"
         paths = said(shell, there.endpoint, "pull", "liveportrait")[0].split()
         assert [Path(path).read_bytes() for path in paths] == list(FILES.values())
+        assert {said["user-agent"].split("/")[0] for said in there.headers} == {"unknown"}
+        assert not any("torch/" in said["user-agent"] for said in there.headers), "what is installed is nobody's business"
         rows = table(shell, there.endpoint)
         assert [row["path"] for row in rows.values()] == paths
         assert {row["where"] for row in rows.values()} == {"cache"}

@@ -101,6 +101,7 @@ def test_one_click_makes_a_video_that_plays(page: Page, server: Server) -> None:
     assert told["width"] > 0
     assert told["seconds"] > 1
     assert page.locator("#portraits img").count() >= 1, "the example fills the inputs"
+    assert "head: warp, on the CPU (" in page.locator("#status").inner_text()
     expected = page.locator("#status [data-sha256]").get_attribute("data-sha256")
     with page.expect_download() as download:
         page.locator("#save").click()
