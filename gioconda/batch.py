@@ -130,6 +130,7 @@ def _worked(task: Task, desk: Desk, seat: Seat, done: int, total: int) -> Genera
         said = f"done, {clip.frames if clip else 0} frames in {took:.1f} s"
     except Exception as error:  # noqa: BLE001 - whatever ends one job must not end the others
         message = _message(error)
+        yield Step(JOBS, done, total)  # an interruption may look like an error of a library; then this is not returned from
         desk.note(task, "failed", begun=begun, message=message, by=seat.rank, head=head)
         said = f"failed: {message}"
     yield Announced(f"{task.name}: {said}{by}", done, total)

@@ -14,16 +14,14 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from gioconda.errors import OutputError
-from gioconda.joblist import Task
-from gioconda.reel import reel_path
+from gioconda.joblist import SUMMARY, Task, results
 
-SUMMARY = "summary.json"
 KEPT = ".batch"
 
 Record = Mapping[str, Any]
@@ -102,7 +100,7 @@ class Desk:
             OutputError: files of that name are there which no batch has made.
         """
         record = self._read(task)
-        there = [place for place in self._places(task) if place.exists()]
+        there = [place for place in results(task.job) if place.exists()]
         if there and not self._overwrite and (record is None or not record["begun"]):
             raise OutputError(
                 f"{there[0]} exists already and was not made by a batch.",
@@ -111,8 +109,9 @@ class Desk:
             )
         self._digests[task.name] = task.digest()  # an input that is changed from now on makes the job another one
         self.note(task, "begun", begun=True)
-        for place in there:
-            place.unlink()
+        former = [self.out / name for name in (record or {}).get("sizes", ())]  # it may have made a reel, and make none now
+        for place in {*there, *former}:
+            place.unlink(missing_ok=True)
         name = Path(task.job.output).name
         if len(name) <= WHOLE:  # the parts of a video whose name was cut might be those of another job
             for part in self.out.glob("*.part"):
@@ -124,7 +123,7 @@ class Desk:
         digest = self._digests.get(task.name) or task.digest()
         record = {"name": task.name, "line": task.line, "state": state, "digest": digest, "begun": begun, **more}
         if state == "done":
-            record["sizes"] = {place.name: place.stat().st_size for place in self._places(task) if place.exists()}
+            record["sizes"] = {place.name: place.stat().st_size for place in results(task.job) if place.exists()}
         _write(self._record(task), record)
         if state != "begun":
             self._own[task.name] = record
@@ -134,10 +133,6 @@ class Desk:
         """Write the summary, which ends the run."""
         _write(self.out / SUMMARY, told)
         return self.out / SUMMARY
-
-    def _places(self, task: Task) -> Sequence[Path]:
-        video = Path(task.job.output)
-        return video, Path(str(task.job.report)), reel_path(video)
 
     def _record(self, task: Task) -> Path:
         return self._kept / f"{task.name}.json"

@@ -23,6 +23,7 @@ from gioconda.checks import check_asked
 from gioconda.errors import GiocondaError, SettingError
 from gioconda.job import Job
 from gioconda.options import GIVEN_BY_THE_BATCH, OPTIONS
+from gioconda.reel import reel_path
 from heads.base import HeadError
 
 NAME = re.compile(r"[\w][\w. -]{0,99}")
@@ -63,6 +64,16 @@ class Task:
         return str(value) if isinstance(value, Fraction) else value
 
 
+SUMMARY = "summary.json"
+"""The file in the folder of the results that says what became of all jobs."""
+
+
+def results(job: Job) -> list[Path]:
+    """The files that a job of a batch may write."""
+    video = Path(job.output)
+    return [video, Path(str(job.report)), *([reel_path(video)] if job.compare else [])]
+
+
 class _WrongError(Exception):
     """What is wrong with a line."""
 
@@ -100,15 +111,16 @@ def read(path: Path, out: Path, shared: Mapping[str, Any]) -> list[Task]:
         raise SettingError(found, "A text of one job a line is needed.", _EXAMPLE) from error
     tasks: list[Task] = []
     wrong: list[str] = []
-    taken: dict[str, int] = {}
+    taken = {SUMMARY: "the batch"}
     for number, text in enumerate(lines, 1):
         if not text.strip():
             continue
         try:
             task = _task(text, number, path.parent, out, shared)
-            if (key := task.name.casefold()) in taken:  # file systems that do not tell a from A
-                raise _WrongError(f'The name "{task.name}" is that of line {taken[key]}.')
-            taken[key] = number
+            for place in results(task.job):
+                if (key := place.name.casefold()) in taken:  # file systems that do not tell a from A
+                    raise _WrongError(f'The name "{task.name}": {place.name} is already the result of {taken[key]}.')
+            taken |= dict.fromkeys((place.name.casefold() for place in results(task.job)), f"line {number}")
             tasks.append(task)
         except (_WrongError, GiocondaError, HeadError) as error:
             wrong.append(f"Line {number}: {error}")

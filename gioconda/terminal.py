@@ -59,8 +59,7 @@ def walk(steps: Iterator[Step | Last], kind: type[Last], interrupt: Interrupt) -
                 interrupt.closing()  # all is written
                 return step
             if isinstance(step, Announced):
-                bar.close()
-                say(step.label, sys.stderr)
+                bar.line(step.label)
             else:
                 bar.show(cast("Step", step))
             interrupt.check()
@@ -80,7 +79,7 @@ class Bar:
         if not self._wanted:
             return
         if self._bar is None or step.label != self._label:
-            self.close()
+            self._close()
             self._bar, self._label = self._opened(step), step.label
         self._bar.total = step.total or None
         self._bar.update(step.done - self._bar.n)
@@ -101,8 +100,15 @@ class Bar:
             bar_format=layout if step.total else None,
         )
 
-    def close(self) -> None:
-        """End the line of the stage before."""
+    def line(self, text: str) -> None:
+        """Say a line that stays, above the bar; also where there is none."""
+        if self._bar is not None:
+            self._bar.clear()
+        say(text, sys.stderr)
+        if self._bar is not None:
+            self._bar.refresh()
+
+    def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
@@ -111,4 +117,4 @@ class Bar:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
+        self._close()

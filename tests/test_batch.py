@@ -54,7 +54,7 @@ def states(folder: Path) -> dict[str, str]:
 
 def test_a_list_is_done_and_done_again_only_where_it_must(shell: Shell) -> None:
     """Done, failed, skipped, changed, mended: the life of a batch."""
-    listed(shell.folder, [*jobs("one", "two"), "", *jobs("gone", portraits=["nobody.png"])])
+    listed(shell.folder, [*jobs("one"), *jobs("two", compare=True), "", *jobs("gone", portraits=["nobody.png"])])
     result = shell.run("batch", "jobs.jsonl", "--out", "out", "--no-label")
     assert result.code == 1
     assert "3 jobs: 2 done, 1 failed; out/summary.json" in result.out
@@ -67,10 +67,12 @@ def test_a_list_is_done_and_done_again_only_where_it_must(shell: Shell) -> None:
     first = (shell.folder / "out" / "one.mp4").stat().st_mtime_ns
 
     save(shell.folder / "nobody.png", face(5, side=128))
+    assert (shell.folder / "out" / "two-compare.mp4").exists()
     listed(shell.folder, [*jobs("one"), *jobs("two", crf=40), *jobs("gone", portraits=["nobody.png"])])
     result = shell.run("batch", shell.folder / "jobs.jsonl", "--out", shell.folder / "out", "--no-label")
     assert result.code == 0
     assert states(shell.folder) == {"one": "kept", "two": "done", "gone": "done"}
+    assert not (shell.folder / "out" / "two-compare.mp4").exists(), "a reel of the job before"
     assert (shell.folder / "out" / "one.mp4").stat().st_mtime_ns == first
 
     result = shell.run("batch", "jobs.jsonl", "--out", "out", "--no-label", "--overwrite")
@@ -111,9 +113,12 @@ BAD = [
     ({"portraits": [3], "gesture": "nod"}, 'Line 12: "portraits" is neither a path nor a list of paths.'),
     ({"portraits": "p.png", "gesture": "nod", "name": "../up"}, "Line 13: The name '../up' cannot name a file"),
     ({"portraits": "p.png", "gesture": "nod", "name": "same"}, ""),
-    ({"portraits": "p.png", "gesture": "nod", "name": "Same"}, 'Line 15: The name "Same" is that of line 14.'),
+    ({"portraits": "p.png", "gesture": "nod", "name": "Same"}, "Same.mp4 is already the result of line 14"),
     ({"portraits": "p.png", "gesture": "nod", "head": "nobody"}, "Line 16: There is no head named 'nobody'."),
     ({"portraits": "p.png", "gesture": 3}, 'Line 17: "gesture" is 3, not a text.'),
+    ({"portraits": "p.png", "gesture": "nod", "name": "summary"}, "summary.json is already the result of the batch"),
+    ({"portraits": "p.png", "gesture": "nod", "name": "x", "compare": True}, ""),
+    ({"portraits": "p.png", "gesture": "nod", "name": "x-compare"}, "x-compare.mp4 is already the result of line 19"),
 ]
 
 
@@ -121,7 +126,7 @@ def test_bad_lines_are_all_told_before_anything_is_done(shell: Shell) -> None:
     listed(shell.folder, [line for line, _ in BAD])
     result = shell.run("batch", "jobs.jsonl", "--out", "out")
     assert (result.code, result.out) == (2, "")
-    assert f"{len(BAD) - 1} lines of jobs.jsonl cannot be used:" in result.err
+    assert f"{sum(bool(says) for _, says in BAD)} lines of jobs.jsonl cannot be used:" in result.err
     for _, says in BAD:
         assert says in result.err
     assert "Nothing was begun." in result.err
