@@ -33,6 +33,16 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{taken} cannot be used: another program has it, or this machine has no such address.", file=sys.stderr)
         print("A free port is needed. Choose another one with --port, or end the other program.", file=sys.stderr)
         return 2
+    from gioconda import provenance
+    from gioconda.errors import IdentityError
+
+    try:
+        notes = provenance.notes()
+    except IdentityError as error:
+        print(error, file=sys.stderr)
+        return 2
+    for note in notes:
+        print(f"note: {note}", flush=True)
     # Uploads, results and the folders of running jobs lie in one folder that only this user reads, and go with it.
     folder = tempfile.mkdtemp(prefix="gioconda-page-")
     tempfile.tempdir = folder

@@ -82,6 +82,7 @@ def examine(examples: Path = ROOT / "examples" / "portraits") -> Findings:
     packages = _packages(broken, advice)
     files = _weights(broken)
     machine = _machine()
+    marks = _marks(broken, advice) if packages["c2pa-python"] and packages["cryptography"] else None
     rehearsal = None if broken else _rehearsal(examples, broken)
     facts: dict[str, Any] = {
         "gioconda": __version__,
@@ -94,6 +95,7 @@ def examine(examples: Path = ROOT / "examples" / "portraits") -> Findings:
         "machine": machine,
         "auto": None if broken else _auto(),
         "rehearsal": rehearsal,
+        "marks": marks,
     }
     advice += _slow(machine, rehearsal)
     return Findings(
@@ -213,6 +215,29 @@ def _memory(line: str) -> float | None:
     return round(amount / GIB, 1)
 
 
+def _marks(broken: list[str], advice: list[str]) -> dict[str, Any]:
+    """Who signs results, and where the ledger is; nothing is made."""
+    from gioconda.errors import IdentityError
+    from gioconda.marks import identity, ledger, places, rehearsal
+
+    told: list[str] = []
+    try:
+        told = list(identity.lines())
+        if identity.current() is not None:
+            rehearsal.rehearse(identity.signer())
+        elif not places.writable(places.config() / identity.FILE):
+            advice.append(
+                f"No signing identity can be kept in {places.config()}: every run would sign with another key, and nothing "
+                f"would know its results as made here. Set {places.CONFIG} to a folder that can be written."
+            )
+    except IdentityError as error:
+        broken.append(f"Results cannot be signed. {error}")
+    trouble = ledger.trouble()
+    if trouble:
+        advice.append(f"Results will not be entered in the ledger. {trouble}")
+    return {"identity": told, "ledger": str(ledger.place()), "entries": None if trouble else ledger.count()}
+
+
 def _auto() -> str:
     """What `--head auto` takes for a portrait and a clip. With a GPU and without weights, the Hub is asked for them."""
     from gioconda.choose import choose
@@ -222,12 +247,13 @@ def _auto() -> str:
 
 def _rehearsal(examples: Path, broken: list[str]) -> dict[str, Any] | None:
     """Animate an example for half a second into a folder that is thrown away; None where there is no example."""
+    from gioconda.marks import places
     from gioconda.studio import RENDERING, animate
 
     portrait = next(iter(sorted(path for path in examples.glob("*") if path.suffix in {".jpg", ".png", ".webp"})), None)
     if portrait is None:
         return None
-    with tempfile.TemporaryDirectory(prefix="gioconda-") as folder:
+    with tempfile.TemporaryDirectory(prefix="gioconda-") as folder, places.elsewhere(Path(folder)):
         output = Path(folder) / "rehearsal.mp4"
         job = Job(portraits=[portrait], gesture="nod", end=1, max_side=512, output=output, head=REHEARSED)
         moments = [time.perf_counter()]
@@ -284,6 +310,9 @@ def lines(findings: Findings) -> Iterator[str]:
     yield f"--head auto for a clip: {facts['auto'] or 'nothing works yet'}"
     yield "--precision auto: " + ", ".join(f"{precision} on {kind}" for kind, precision in device.BEST.items())
     yield f"Temporary files: {machine['temporary_folder']}, {machine['free_disk_gib']} GiB free"
+    if facts["marks"]:
+        yield from facts["marks"]["identity"]
+        yield f"Ledger: {facts['marks']['ledger']}, {facts['marks']['entries'] or 'no'} entries"
     yield f"Page in the browser (python app.py): {'can open' if facts['page'] else 'cannot open'}"
     if rehearsal:
         speed, start = rehearsal["painted_per_second"], rehearsal["start_seconds"]

@@ -74,12 +74,16 @@ class UnsignedError(GiocondaError):
     """The results are finished but could not be signed: they lie beside their places, under names that say so.
 
     Args:
-        kept: where they lie.
+        kept: where they lie, the video first.
     """
 
     def __init__(self, found: str, needed: str, do: str, kept: Sequence[Path] = ()) -> None:
         super().__init__(found, needed, do)
         self.kept = tuple(kept)
+
+    def __str__(self) -> str:
+        names = ", ".join(map(str, self.kept))
+        return f"{self.found} The finished result was kept without Content Credentials as {names}. {self.needed} {self.do}"
 
 
 class Cancelled(GiocondaError):

@@ -14,7 +14,8 @@ from gradio.components import Component
 
 import heads
 from gioconda import fragments
-from gioconda.checks import RANGES
+from gioconda.checks import LONGEST_CONSENT, RANGES
+from gioconda.errors import SettingError
 from gioconda.gestures import GESTURES
 from gioconda.inspect import Inspection, inspect_clip, inspect_motion, inspect_portrait
 from gioconda.job import Job
@@ -32,8 +33,8 @@ Source: TypeAlias = Literal["gesture", "driving", "motion"]
 Seen: TypeAlias = dict[tuple[str, int | None], Inspection]
 """What was looked at in one session: path and number of the face to what was seen."""
 
-OPTIONAL = ("face", "end")
-"""Settings that may be left out: an empty number field hands over 0 once it was shown."""
+OPTIONAL = ("face", "end", "consent")
+"""Settings that may be left out: an empty number field hands over 0 once it was shown, an empty text field no text."""
 
 LOOK: dict[str, Any] = {
     "concurrency_id": "look",
@@ -222,6 +223,14 @@ def _settings() -> tuple[dict[str, Component], gr.Number]:
         check("label", "Visible label", "“AI-animated portrait”, small, in a corner")
         check("audio", "Sound", "The clip's own sound is carried over")
         check("compare", "Side-by-side reel", "A second video: portrait, clip and result")
+    made["consent"] = gr.Textbox(
+        value=DEFAULTS["consent"],
+        label="Consent of the person shown",
+        info="Optional. What you write here is signed into the video and can be read by anybody who has it.",
+        placeholder="For example: I am the person shown.",
+        max_length=LONGEST_CONSENT,
+        elem_id="consent",
+    )
     return made, face
 
 
@@ -246,3 +255,27 @@ def results() -> Results:
         save = gr.DownloadButton("Download MP4", visible=False, elem_id="save")
         save_reel = gr.DownloadButton("Download the side-by-side reel", visible=False, elem_id="save-reel")
     return Results(frame, video, status, save, save_reel)
+
+
+def verifying() -> tuple[gr.File, gr.HTML]:
+    """The tab in which any file can be looked at: where it is given, and where it is told what is known about it."""
+    gr.HTML(fragments.VERIFYING)
+    given = gr.File(label="Video or picture", height=160, elem_id="suspect")
+    return given, gr.HTML(elem_id="about-suspect")
+
+
+def job(portraits: list[str], chosen: dict[str, Any], folder: Path) -> Job:
+    """The job that the page's inputs describe; what is missing is told in the page's words."""
+    if not portraits:
+        raise SettingError("There is no portrait yet.", "At least one picture of a person is needed.", "Add one under 1.")
+    if chosen.get("driving", "") is None:
+        raise SettingError(
+            "There is no driving clip yet.", "A clip of a talking face is needed.", "Upload or record one, or choose a gesture."
+        )
+    if chosen.get("motion", "") is None:
+        raise SettingError(
+            "There is no motion file yet.", "A file that “gioconda motion” wrote is needed.", "Upload one, or choose a gesture."
+        )
+    settings: dict[str, Any] = {name: None if name in OPTIONAL and not value else value for name, value in chosen.items()}
+    settings = {name: DEFAULTS[name] if value is None else value for name, value in settings.items()}
+    return Job(portraits=portraits, output=folder / f"{Path(portraits[0]).stem}-animated.mp4", **settings)

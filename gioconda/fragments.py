@@ -9,9 +9,12 @@ import base64
 from collections.abc import Iterable
 from html import escape
 
-from gioconda.errors import GiocondaError
+from gioconda import proof
+from gioconda.errors import GiocondaError, UnsignedError
 from gioconda.inspect import Inspection
 from gioconda.job import Clip
+from gioconda.marks.verify import Finding, Verdict
+from gioconda.plain import plain
 from heads.base import Image
 
 GLIMPSE_SIDE = 480
@@ -59,7 +62,8 @@ def footer(*, kept: int, shared: bool) -> str:
     return (
         "<footer>"
         "<p><b>Marks.</b> A video carries a visible label, “AI-animated portrait”, unless the settings leave it out, and always signed "
-        "Content Credentials and MP4 tags that say what made it.</p>"
+        "Content Credentials, an invisible mark and MP4 tags that say what made it. What was made is kept in a ledger: time, settings, hashes "
+        "and what was said about consent; no picture, no name. The Verify tab looks files up in it.</p>"
         f"<p><b>Privacy.</b> {road} deleted about {kept} minutes later, and when the program ends.</p>"
         "<p><b>Fair use.</b> Animate people who agreed to it. Do not deceive, impersonate or harass anyone.</p>"
         f'<p><b>Licence.</b> <a href="{_LICENCE}" target="_blank" rel="noreferrer">Apache 2.0</a>; free to use and to change.</p>'
@@ -94,11 +98,15 @@ UNEXPECTED = said("wrong", "Something went wrong that should not have. The detai
 """What the page says of an error that nobody foresaw."""
 
 
+def words(error: Exception) -> str:
+    """An error in the words that a visitor may read: without the paths of this machine that one for its owner has."""
+    return f"{error.found} {error.needed} {error.do}" if isinstance(error, GiocondaError) else str(error)
+
+
 def stopped_by(error: Exception) -> str:
     """An error as the page tells it."""
-    if isinstance(error, GiocondaError):
-        return said("wrong", f"{error.found} {error.needed} {error.do}")
-    return said("wrong", str(error))
+    kept = ["The finished video can be downloaded below; it carries no Content Credentials."] * isinstance(error, UnsignedError)
+    return said("wrong", words(error), kept)
 
 
 def glimpse(image: Image) -> str:
@@ -131,3 +139,47 @@ def report(clip: Clip) -> str:
     notes = [str(note) for note in clip.report.get("notes", ())]
     told = said("note" if notes else "fine", facts, [f"Marked by: {carried}.", *chosen, *notes], "Done")
     return f'<div data-sha256="{clip.sha256}">{told}</div>'
+
+
+VERIFYING = (
+    "<h2>Was it made here?</h2><p>Give any video or picture: it is told whether Gioconda made it, whether it was changed since, and who else "
+    "has signed it. The file is looked at on the machine that runs this page, and nowhere else.</p>"
+)
+"""What the Verify tab is for."""
+
+_GRAVITY = {
+    Finding.UNCHANGED: "fine",
+    Finding.NOTHING: "note",
+    Finding.FOREIGN: "note",
+    Finding.STRIPPED: "note",
+    Finding.CHANGED: "wrong",
+    Finding.UNREADABLE: "wrong",
+}
+"""How a finding is coloured."""
+
+
+def verdict(told: Verdict) -> str:
+    """A verdict in plain words, what it rests on, and the details to unfold."""
+    words = f"{told.words[:1].upper()}{told.words[1:]}"
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in told.evidence)
+    role = ' role="alert"' if _GRAVITY[told.finding] == "wrong" else ""
+    name = f"<p>{escape(plain(told.file.name))}</p>"
+    box = f'<div class="said {_GRAVITY[told.finding]}"{role}><h3>{escape(words)}</h3>{name}<ul>{items}</ul></div>'
+    rows = "".join(f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in _details(told))
+    return f'{box}<details class="details"><summary>Details</summary><table>{rows}</table></details>' if rows else box
+
+
+def _details(told: Verdict) -> Iterable[tuple[str, str]]:
+    """What is known about a file, as pairs of a name and a text."""
+    if told.mark_id is not None:
+        yield "Invisible mark", told.mark_id
+    if told.credentials is not None:
+        one = told.credentials
+        named = (
+            ("Credentials", one.state), ("Signed by", one.signer), ("Organisation", one.issuer), ("Time-stamp", one.signed),
+            ("Made with, as they say", one.generator), ("Title", one.title), ("Kind of source", one.source_type), ("Identifier", one.manifest),
+            ("Made from", {0: "", 1: "1 file"}.get(one.ingredients, f"{one.ingredients} files")),
+        )  # fmt: skip
+        yield from ((name, str(value)) for name, value in named if value)
+    if told.record is not None:
+        yield "Record", proof.told(told.record)

@@ -55,6 +55,18 @@ def signer() -> Signer:
     return chosen
 
 
+def notes() -> tuple[str, ...]:
+    """What the owner of a page or a service has to know before it begins: what of the marks cannot be kept.
+
+    Raises:
+        IdentityError: the certificate or the key cannot be used.
+    """
+    from gioconda.marks import ledger
+
+    trouble = ledger.trouble()
+    return (*signer().notes, *([f"Results will not be entered in the ledger. {trouble}"] if trouble else []))
+
+
 def seal(job: Job, by: Signer, portraits: Sequence[Portrait]) -> Seal:
     """The seal on every output of a run.
 

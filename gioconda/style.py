@@ -111,6 +111,16 @@ CSS = """
 .dark .said.note { background: #33270f; color: #f3dfb4; }
 .dark .said.wrong { background: #3a1713; color: #f8cfc8; }
 
+.said h3 { font-size: 18px; line-height: 1.3; margin: 0 0 2px; color: inherit; }
+#verifying p { max-width: 72ch; }
+.details { margin-top: 10px; font-size: 15px; }
+.details summary { cursor: pointer; padding: 6px 2px; }
+.details table, .details tr { border-collapse: collapse; margin: 4px 0 0; border: 0 !important; }
+.details th, .details td { border: 0 !important; border-bottom: 1px solid var(--block-border-color) !important; padding: 7px 18px 7px 2px !important;
+  text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+.details th { font-weight: 600; white-space: nowrap; overflow-wrap: normal; }
+@media (max-width: 760px) { .details th { white-space: normal; } }
+
 /* Gradio's own "Error" over them when a run is stopped; the page says in words what happened. */
 #right [data-testid="status-tracker"] { display: none !important; }
 #frame { padding: 0; border: 0; background: none; }

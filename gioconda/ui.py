@@ -6,7 +6,6 @@ Nothing about a visitor is kept outside of the visitor's own session, and every 
 from __future__ import annotations
 
 import tempfile
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -18,10 +17,11 @@ import gradio as gr
 from gradio.blocks import Block
 from gradio.components import Component
 
-from gioconda import form, fragments
-from gioconda.errors import GiocondaError, SettingError
+from gioconda import form, fragments, pace
+from gioconda.errors import GiocondaError, UnsignedError
 from gioconda.form import Inputs, Results, Seen
-from gioconda.job import Clip, Finished, Job
+from gioconda.job import Clip, Finished
+from gioconda.marks.verify import verify
 from gioconda.samples import FOLDER, Sample, samples
 from gioconda.studio import animate
 from heads.base import HeadError, Step
@@ -29,15 +29,6 @@ from weights import WeightsError
 
 SHOWN = (GiocondaError, HeadError, WeightsError)
 """Errors that say themselves what to do."""
-
-TELL_EVERY = 0.12
-"""Seconds between two reports of a run's progress. A run is stopped at one, so this is also how soon Stop takes effect."""
-
-GLIMPSE_EVERY = 0.5
-"""Seconds between two pictures of a running job."""
-
-SURE_AFTER = 1.0
-"""Seconds into a stage after which its length can be told."""
 
 KEPT = 3600
 """Seconds that uploads and results are kept."""
@@ -65,19 +56,24 @@ def build(*, shared: bool = False) -> gr.Blocks:
     page = gr.Blocks(title="Gioconda: portraits come alive", analytics_enabled=False, delete_cache=(KEPT // 6, KEPT))
     with page:
         gr.HTML(fragments.HEADER, elem_id="title")
-        with gr.Row(elem_id="columns"):
-            with gr.Column(scale=5, min_width=320):
-                inputs = form.inputs()
-            with gr.Column(scale=6, min_width=320, elem_id="right"):
-                results = form.results()
-        runs: list[Any] = [_runs_on(inputs.start.click, inputs, results)]
-        if given := samples():
-            gr.HTML("<h2>Or click one of these</h2>")
-            with gr.Row(elem_id="examples"):
-                cards = [_sample(one, inputs, results) for one in given]
-            runs += [running for _, running in cards]
-            for card, _ in cards:
-                card.click(None, None, None, cancels=runs)  # another example takes the place of the run before it
+        with gr.Tabs(elem_id="rooms"):
+            with gr.Tab("Animate", elem_id="animating"):
+                with gr.Row(elem_id="columns"):
+                    with gr.Column(scale=5, min_width=320):
+                        inputs = form.inputs()
+                    with gr.Column(scale=6, min_width=320, elem_id="right"):
+                        results = form.results()
+                runs: list[Any] = [_runs_on(inputs.start.click, inputs, results)]
+                if given := samples():
+                    gr.HTML("<h2>Or click one of these</h2>")
+                    with gr.Row(elem_id="examples"):
+                        cards = [_sample(one, inputs, results) for one in given]
+                    runs += [running for _, running in cards]
+                    for card, _ in cards:
+                        card.click(None, None, None, cancels=runs)  # another example takes the place of the run before it
+            with gr.Tab("Verify", elem_id="verifying"):
+                suspect, verdict = form.verifying()
+                suspect.change(_verdict, suspect, verdict, **form.LOOK)
         gr.HTML(fragments.footer(kept=KEPT // 60, shared=shared), elem_id="foot")
         inputs.stop.click(
             lambda: _idle(inputs, results, fragments.STOPPED), None, _touched(inputs, results), cancels=runs, **AT_ONCE
@@ -127,52 +123,27 @@ def _run(given: dict[str, Any], inputs: Inputs, results: Results) -> Iterator[Up
             yield _idle(inputs, results, fragments.said("wrong", " ".join(seen[key].lines)))
             return
     with tempfile.TemporaryDirectory(prefix="gioconda-job-") as folder:
-        steps = animate(_job(portraits, chosen, Path(folder)))
-        with closing(steps):  # type: ignore[type-var]
-            for step, left in _told(steps):
-                if isinstance(step, Finished):
-                    # Gradio copies the files while this waits here; then the folder goes.
-                    yield _done(step.clip, inputs, results)
-                else:
-                    yield _progress(step, left, inputs, results)
+        steps = animate(form.job(portraits, chosen, Path(folder)))
+        try:
+            with closing(steps):  # type: ignore[type-var]
+                for step, left in pace.told(steps):
+                    if isinstance(step, Finished):
+                        # Gradio copies the files while this waits here; then the folder goes.
+                        yield _done(step.clip, inputs, results)
+                    else:
+                        yield _progress(step, left, inputs, results)
+        except UnsignedError as error:
+            kept = gr.DownloadButton(value=str(error.kept[0]), visible=True)
+            yield _idle(inputs, results, fragments.stopped_by(error)) | {results.save: kept}
 
 
-def _job(portraits: list[str], chosen: dict[str, Any], folder: Path) -> Job:
-    """The job that the page's inputs describe; what is missing is told in the page's words."""
-    if not portraits:
-        raise SettingError("There is no portrait yet.", "At least one picture of a person is needed.", "Add one under 1.")
-    if chosen.get("driving", "") is None:
-        raise SettingError(
-            "There is no driving clip yet.", "A clip of a talking face is needed.", "Upload or record one, or choose a gesture."
-        )
-    if chosen.get("motion", "") is None:
-        raise SettingError(
-            "There is no motion file yet.", "A file that “gioconda motion” wrote is needed.", "Upload one, or choose a gesture."
-        )
-    settings: dict[str, Any] = {name: None if name in form.OPTIONAL and value == 0 else value for name, value in chosen.items()}
-    settings = {name: form.DEFAULTS[name] if value is None else value for name, value in settings.items()}
-    return Job(portraits=portraits, output=folder / f"{Path(portraits[0]).stem}-animated.mp4", **settings)
-
-
-def _told(steps: Iterator[Step | Finished]) -> Iterator[tuple[Step | Finished, float | None]]:
-    """The steps worth telling, with the seconds that are left of their stage.
-
-    Those are the first of each stage, one every `TELL_EVERY`, with a picture every `GLIMPSE_EVERY`, and the last.
-    """
-    label, begun, told, shown = "", 0.0, 0.0, 0.0
-    picture = None
-    for step in steps:
-        now = time.monotonic()
-        picture = step.preview if step.preview is not None else picture
-        if isinstance(step, Finished):
-            yield step, None
-        elif step.label != label or now - told >= TELL_EVERY:
-            label, begun, told = step.label, begun if step.label == label else now, now
-            left = (now - begun) / step.done * (step.total - step.done) if now - begun >= SURE_AFTER and step.done else None
-            fresh = picture is not None and now - shown >= GLIMPSE_EVERY
-            yield Step(step.label, step.done, step.total, picture if fresh else None), left
-            if fresh:
-                shown, picture = now, None
+def _verdict(path: str | None) -> str:
+    """What is known about a file that a visitor gave."""
+    try:
+        return fragments.verdict(verify(path)) if path else ""
+    except Exception:
+        traceback.print_exc()
+        return fragments.UNEXPECTED
 
 
 def _progress(step: Step | Finished, left: float | None, inputs: Inputs, results: Results) -> Update:
@@ -237,19 +208,21 @@ def _endpoint(inputs: Inputs) -> None:
     """The same run for programs: the documented endpoint `/animate`, which answers with the video."""
 
     # What has no value on the page either may be left out by programs.
-    def run(*, driving: Any = None, motion: Any = None, face: Any = None, end: Any = None, **given: Any) -> Iterator[Any]:
-        given |= {"driving": driving, "motion": motion, "face": face, "end": end}
+    def run(
+        *, driving: Any = None, motion: Any = None, face: Any = None, end: Any = None, consent: Any = None, **given: Any
+    ) -> Iterator[Any]:
+        given |= {"driving": driving, "motion": motion, "face": face, "end": end, "consent": consent}
         portraits = [path for path, _ in given["portraits"] or ()]
         source = next((name for name in ("driving", "motion") if given[name] is not None), "gesture")
         chosen = {name: given[name] for name in inputs.settings} | {source: given[source]}
         try:
             with tempfile.TemporaryDirectory(prefix="gioconda-job-") as folder:
-                steps = animate(_job(portraits, chosen, Path(folder)))
+                steps = animate(form.job(portraits, chosen, Path(folder)))
                 with closing(steps):  # type: ignore[type-var]
-                    for step, _ in _told(steps):
+                    for step, _ in pace.told(steps):
                         yield str(step.clip.path) if isinstance(step, Finished) else gr.skip()
         except SHOWN as error:
-            raise gr.Error(escape(str(error)), print_exception=False) from error
+            raise gr.Error(escape(fragments.words(error)), print_exception=False) from error
 
     asked = {name: part for name, part in inputs.components().items() if name not in ("source", "seen")}
     about = "Animate a portrait. A driving clip goes before a motion file, and that before a gesture."

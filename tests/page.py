@@ -94,6 +94,8 @@ def served(folder: Path) -> Iterator[Server]:
     try:
         assert process.stdout is not None
         line = process.stdout.readline()
+        while line.startswith("note: "):
+            line = process.stdout.readline()
         url = re.search(r"http://\S+", line)
         assert url, f"{line}{errors.read_text()}"
         server = Server(url[0], process, folder)

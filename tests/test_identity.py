@@ -13,8 +13,9 @@ import pytest
 from marked import apart, film, seal, signed_by, stranger
 from page import ROOT
 
+from gioconda import doctor
 from gioconda.errors import IdentityError
-from gioconda.marks import certificates, credentials, identity, places, rehearsal
+from gioconda.marks import certificates, credentials, identity, ledger, places, rehearsal
 
 
 @pytest.fixture(autouse=True)
@@ -138,6 +139,19 @@ def test_an_operators_own_certificate_signs(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.delenv(identity.CERTIFICATES)
     monkeypatch.delenv(identity.KEY)
     assert known_here(path), "it is remembered"
+
+
+def test_variables_may_hold_the_certificate_and_the_key_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chain, key = operator(monkeypatch, tmp_path)
+    monkeypatch.setenv(identity.CERTIFICATES, chain.read_text())
+    monkeypatch.setenv(identity.KEY, key.read_text())
+    path = film(tmp_path / "out.mp4", seal())
+    assert known_here(path) and "the variable GIOCONDA_CERTIFICATES" in next(identity.lines())
+    monkeypatch.setenv(identity.KEY, key.read_text()[:-80])
+    refused("The key in the variable GIOCONDA_KEY")
+    with pytest.raises(IdentityError) as caught:
+        identity.signer()
+    assert "BEGIN" not in str(caught.value), "no key is ever shown"
 
 
 def test_a_signer_command_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,3 +278,25 @@ def test_where_nothing_can_be_kept_the_result_says_so(tmp_path: Path, monkeypatc
 def test_a_wrong_time_stamp_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(identity.TIMESTAMPS, "stamps.example")
     refused(identity.TIMESTAMPS, "URL")
+
+
+def test_the_doctor_tells_of_both_and_makes_none(own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken: list[str] = []
+    advice: list[str] = []
+    told = doctor._marks(broken, advice)
+    assert "no signing identity yet" in told["identity"][0] and told["entries"] == 0 and not broken + advice
+    with places.elsewhere(tmp_path / "rehearsal"):
+        identity.signer()
+    assert not own.exists() and (tmp_path / "rehearsal" / "config").exists(), "rehearsals leave nothing behind"
+    identity.signer()
+    ledger.place().parent.mkdir()
+    ledger.place().write_bytes(b"no database" * 99)
+    (own / identity.FILE).chmod(0o644)
+    doctor._marks(broken, advice)
+    assert "can be read or changed by others" in broken[0] and "is damaged" in advice[0]
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv(places.CONFIG, str(tmp_path / "file" / "config"))
+    monkeypatch.setenv(places.DATA, str(tmp_path / "file" / "data"))
+    broken, advice = [], []
+    doctor._marks(broken, advice)
+    assert not broken and places.CONFIG in advice[0] and places.DATA in advice[1]

@@ -13,15 +13,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from marked import assertion, signed_by, stranger
 from media_made import make_clip
 from page import ROOT, WORK, Server, finished, served, until, upload, visit
 from playwright.sync_api import Browser, Page, expect
 from shell import SIDE, face, frames, save
 
 from gioconda import fragments
-from gioconda.errors import PortraitError
+from gioconda.errors import PortraitError, UnsignedError
 from gioconda.gestures import GESTURES
 from gioconda.inspect import Inspection
+from gioconda.marks import identity, places
+from gioconda.marks.credentials import Credentials
+from gioconda.marks.manifest import RUN
+from gioconda.marks.verify import Finding, Verdict, verify
 from gioconda.samples import _TABLE, samples
 
 COUNT = 12
@@ -74,7 +79,11 @@ def test_examples_are_all_there() -> None:
 
 def test_names_and_messages_cannot_bring_markup_along() -> None:
     nasty = "<img src=x onerror=alert(1)>"
+    theirs = Credentials("broken", ours=False, signer=nasty, issuer=nasty, generator=nasty, title=nasty, manifest=nasty)
+    record = {"output": nasty, "made": nasty, "head": nasty, "consent": {"status": "asserted", "statement": nasty}}
     pieces = (
+        *(fragments.verdict(Verdict(Path(nasty), finding, (nasty,), nasty, theirs, record)) for finding in Finding),
+        fragments.stopped_by(UnsignedError(nasty, nasty, nasty, [Path(nasty)])),
         fragments.seen([(nasty, Inspection(True, (nasty, nasty))), (nasty, Inspection(False, (nasty,)))]),
         fragments.stopped_by(PortraitError(nasty, nasty, nasty)),
         fragments.stopped_by(ValueError(nasty)),
@@ -95,7 +104,29 @@ def test_page_says_what_it_is(page: Page) -> None:
         assert image.evaluate("image => image.naturalWidth") > 0
 
 
-def test_one_click_makes_a_video_that_plays(page: Page, server: Server) -> None:
+def looked_up(page: Page, path: Path, words: str) -> None:
+    """Give a file to the Verify tab and wait for what is told of it."""
+    page.get_by_role("tab", name="Verify").click()
+    if page.get_by_role("button", name="Clear").count():
+        page.get_by_role("button", name="Clear").click()
+        expect(page.locator("#about-suspect .said")).to_have_count(0)
+    upload(page, "suspect", path)
+    expect(page.locator("#about-suspect h3")).to_contain_text(words)
+    details = page.locator("#about-suspect summary")
+    if details.count():
+        details.click()
+
+
+def flipped(path: Path) -> Path:
+    """A copy with one bit of its media changed."""
+    content = bytearray(path.read_bytes())
+    content[-99] ^= 1
+    place = path.with_name(f"flipped-{path.name}")
+    place.write_bytes(content)
+    return place
+
+
+def test_one_click_makes_a_video_that_plays(page: Page, server: Server, tmp_path: Path) -> None:
     page.locator("button.example").first.click()
     told = finished(page)
     assert told["width"] > 0
@@ -110,6 +141,14 @@ def test_one_click_makes_a_video_that_plays(page: Page, server: Server) -> None:
     source = page.locator("#result video").evaluate("video => video.currentSrc")
     played = page.context.request.get(source).body()
     assert hashlib.sha256(saved).hexdigest() == expected == hashlib.sha256(played).hexdigest()
+    copy = tmp_path / "saved.mp4"
+    copy.write_bytes(saved)
+    verdict = verify(copy)
+    assert verdict.finding is Finding.UNCHANGED, "what is saved is what was signed"
+    assert verdict.mark_id is not None and verdict.record is not None
+    for path, words in ((copy, "Made by Gioconda, unchanged"), (flipped(copy), "Made by Gioconda, changed since")):
+        looked_up(page, path, words)
+    assert "head warp; consent not asserted" in page.locator("#about-suspect details").inner_text(timeout=WORK)
     quiet(server)
 
 
@@ -139,6 +178,34 @@ def test_animate_says_what_is_missing(page: Page, given: Path) -> None:
     page.get_by_role("tab", name="Driving clip").click()
     page.get_by_role("button", name="Animate").click()
     expect(page.locator("#status [role=alert]")).to_contain_text("There is no driving clip yet.")
+
+
+def test_any_file_can_be_looked_at(page: Page, given: Path) -> None:
+    looked_up(page, given / "clip.mp4", "No mark found, which proves nothing")
+    assert "no Content Credentials" in page.locator("#about-suspect .said").inner_text()
+    looked_up(page, given / "letter.mp4", "Cannot be read")
+    expect(page.locator("#about-suspect [role=alert]")).to_contain_text("letter.mp4 cannot be read as a video")
+    looked_up(page, signed_by(stranger(), save(given / "theirs.png", face())), "Signed by somebody else: Gioconda")
+
+
+def test_what_is_said_about_consent_is_signed(page: Page, server: Server, given: Path) -> None:
+    upload(page, "portraits", given / "taller.png")
+    page.get_by_label("Consent of the person shown").fill("She does not exist <b>at all</b>.")
+    start(page, "Wink")
+    finished(page)
+    with page.expect_download() as download:
+        page.locator("#save").click()
+    run = assertion(Path(download.value.path()), RUN)
+    assert run["consent"] == {"status": "asserted", "statement": "She does not exist <b>at all</b>."}
+    quiet(server)
+
+
+def test_a_page_that_nobody_can_sign_for_does_not_open(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(identity.CERTIFICATES, str(tmp_path / "nothing.pem"))
+    monkeypatch.setenv(identity.KEY, str(tmp_path / "nothing.pem"))
+    words = [sys.executable, "app.py", "--port", "0"]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2 and "nothing.pem cannot be read" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_stop_stops(page: Page, server: Server, given: Path) -> None:
@@ -239,6 +306,35 @@ def test_endpoint_answers_with_the_video(server: Server, given: Path, tmp_path: 
     with pytest.raises(AppError, match=r"No face was found in wall\.png"):
         client.predict(portraits=[wall], gesture="nod", api_name="/animate")
     client.close()
+
+
+@pytest.mark.slow
+def test_where_nothing_can_be_kept_the_page_works_and_says_so(
+    browser: Browser, given: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A home that cannot be written, as in some containers; and a time-stamp server that does not answer."""
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv(places.CONFIG, str(tmp_path / "file" / "config"))
+    monkeypatch.setenv(places.DATA, str(tmp_path / "file" / "data"))
+    (tmp_path / "kept").mkdir()
+    with served(tmp_path / "kept") as server, visit(browser, server) as page:
+        upload(page, "portraits", given / "person.png")
+        start(page, "Wink")
+        finished(page)
+        told = page.locator("#status").inner_text()
+        assert "thrown away when the program ends" in told and "not entered in the ledger" in told
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv(identity.TIMESTAMPS, f"http://127.0.0.1:{taken.getsockname()[1]}")
+    (tmp_path / "unsigned").mkdir()
+    with served(tmp_path / "unsigned") as server, visit(browser, server) as page:
+        upload(page, "portraits", given / "person.png")
+        start(page, "Wink")
+        alert = page.locator("#status [role=alert]")
+        expect(alert).to_contain_text("could not be signed", timeout=WORK)
+        assert "gioconda-job" not in alert.inner_text(), "no path of the server is told"
+        with page.expect_download() as download:
+            page.locator("#save").click()
+        assert download.value.suggested_filename == "person-animated-unsigned.mp4"
 
 
 @pytest.mark.slow

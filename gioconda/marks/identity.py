@@ -5,6 +5,9 @@
     GIOCONDA_SIGNER         a command that reads bytes and writes their signature: the key may stay in a vault
     GIOCONDA_TIMESTAMPS     an RFC 3161 time-stamp server, asked at every signing
     GIOCONDA_TRUST          certificates of other installations whose results count as this one's, PEM
+
+The first two and the last of these name a file or hold the text itself.
+
     GIOCONDA_CONFIG         the folder of the self-made identity (default: the user's configuration folder)
 
 A self-made certificate proves that a file is unchanged and which installation signed it, not who you are.
@@ -28,6 +31,9 @@ from gioconda.marks.certificates import Chain
 
 CERTIFICATES, KEY, SIGNER = "GIOCONDA_CERTIFICATES", "GIOCONDA_KEY", "GIOCONDA_SIGNER"
 TIMESTAMPS, TRUST = "GIOCONDA_TIMESTAMPS", "GIOCONDA_TRUST"
+
+PEM = "-----BEGIN"
+"""How a variable begins that holds certificates or a key itself, and not the name of a file."""
 
 FILE = "identity.pem"
 """Name of the self-made identity in its folder: the private key and the chain, in one file so that they change together."""
@@ -59,8 +65,8 @@ class Signer:
         if self.kind != "passing":
             return ()
         told = (
-            f"No signing identity could be kept in {places.config()}: this result is signed with a key that is thrown away "
-            "when the program ends, and from then on nothing will know it as made here. "
+            f"No signing identity can be kept in {places.config()}: results are signed with a key that is thrown away when the "
+            "program ends, and from then on nothing knows them as made here. "
             f"Set {places.CONFIG} to a folder that can be written."
         )
         return (told,)
@@ -97,9 +103,8 @@ def current() -> tuple[Chain, Kind] | None:
     Raises:
         IdentityError: they cannot be read.
     """
-    named = os.environ.get(CERTIFICATES)
-    if named:
-        return certificates.read(_content(Path(named), CERTIFICATES), f"The certificate chain {named}"), "operator"
+    if os.environ.get(CERTIFICATES):
+        return _chain(CERTIFICATES), "operator"
     kept = _kept(places.config() / FILE)
     if kept is not None:
         return kept[1], "self-made"
@@ -112,13 +117,12 @@ def ours() -> tuple[bytes, tuple[str, ...]]:
     Returns:
         The certificates, PEM, and a sentence on each place of them that could not be read.
     """
-    named = [(path, str(path)) for path in former()]
-    named += [(Path(os.environ[name]), name) for name in (CERTIFICATES, TRUST) if os.environ.get(name)]
+    sources: list[Path | str] = [*former(), *(name for name in (CERTIFICATES, TRUST) if os.environ.get(name))]
     parts, troubles = [], []
-    for path, variable in named:
+    for source in sources:
         try:
-            found = certificates.read(_content(path, variable), f"The list of certificates {path}")
-            parts.append(found.pem if variable == TRUST else found.own)
+            found = _chain(source)
+            parts.append(found.pem if source == TRUST else found.own)
         except IdentityError as error:
             troubles.append(str(error))
     if _passing.cache_info().currsize:
@@ -140,7 +144,7 @@ def renew() -> Chain:
     """
     if os.environ.get(CERTIFICATES):
         raise IdentityError(
-            f"The certificate comes from {os.environ[CERTIFICATES]} ({CERTIFICATES}).",
+            f"The certificate comes from {_origin(CERTIFICATES)}.",
             "Only a self-made one can be renewed here.",
             "Get a new one where that one came from.",
         )
@@ -164,40 +168,54 @@ def _operator(stamps: str | None) -> Signer:
             f"{CERTIFICATES} is needed, and either {KEY} or {SIGNER}.",
             "Set these two, or none of the three to sign with a self-made certificate.",
         )
-    chain = certificates.read(_content(Path(named), CERTIFICATES), f"The certificate chain {named}")
+    chain = _chain(CERTIFICATES)
     do = "Get a new one where it came from."
     with suppress(OSError):  # known as long as the operator names it; afterwards GIOCONDA_TRUST may
         _remember(chain)
     if asked:
         certificates.check(chain, None, do)
         return Signer(chain, None, functools.partial(command.signature, asked, chain), "operator", stamps)
-    assert key is not None
-    private = certificates.read_key(_secret(Path(key), KEY, stat.S_IRWXO), f"The key {key}")
+    private = certificates.read_key(_secret(KEY, stat.S_IRWXO), f"The key in {_origin(KEY)}")
     certificates.check(chain, private.public_key(), do)
     return Signer(chain, command.pkcs8(private), None, "operator", stamps)
 
 
-def _content(path: Path, variable: str) -> bytes:
+def _content(source: Path | str) -> tuple[bytes, Path | None]:
+    """What a file or an environment variable holds, and the file: a variable names one, or is the text itself, as where an
+    environment is all that an operator can set.
+    """
+    text = os.environ.get(source, "") if isinstance(source, str) else ""
+    if text.lstrip().startswith(PEM):
+        return text.encode(), None
+    path = Path(text) if isinstance(source, str) else source
     try:
-        return path.read_bytes()
+        return path.read_bytes(), path
     except OSError as error:
-        raise IdentityError(
-            f"{path} cannot be read ({error.strerror}).",
-            f"{variable} names a file that is needed.",
-            "Check its name and permissions.",
-        ) from error
+        named = f"{source} names a file that is needed." if isinstance(source, str) else "It is needed."
+        raise IdentityError(f"{path} cannot be read ({error.strerror}).", named, "Check its name and permissions.") from error
 
 
-def _secret(path: Path, variable: str, forbidden: int) -> bytes:
-    """The content of a file that holds a private key; refused where others could read it too.
+def _origin(variable: str) -> str:
+    """Where an environment variable takes something from, without the thing itself."""
+    text = os.environ.get(variable, "")
+    return f"the variable {variable}" if text.lstrip().startswith(PEM) else f"{text} ({variable})"
+
+
+def _chain(source: Path | str) -> Chain:
+    """The certificates in a file, or in what an environment variable names or holds."""
+    what = _origin(source) if isinstance(source, str) else str(source)
+    return certificates.read(_content(source)[0], f"The list of certificates in {what}")
+
+
+def _secret(source: Path | str, forbidden: int) -> bytes:
+    """A private key; refused where it lies in a file that others could read too.
 
     Args:
-        path: the file.
-        variable: what named it, for the complaint.
+        source: the file, or the variable that names it or holds the key.
         forbidden: permission bits that it must not have; an operator's key may be its group's, as secrets in clusters are.
     """
-    content = _content(path, variable)
-    mode = stat.S_IMODE(path.stat().st_mode)
+    content, path = _content(source)
+    mode = stat.S_IMODE(path.stat().st_mode) if path is not None else 0
     if os.name == "posix" and mode & forbidden:
         raise IdentityError(
             f"The private key {path} can be read or changed by others on this machine (its mode is {mode:04o}).",
@@ -215,7 +233,7 @@ def _kept(place: Path) -> tuple[bytes, Chain] | None:
         there = False
     if not there:
         return None
-    content = _secret(place, places.CONFIG, stat.S_IRWXG | stat.S_IRWXO)
+    content = _secret(place, stat.S_IRWXG | stat.S_IRWXO)
     what = f"The identity {place}"
     chain = certificates.read(content, what)
     certificates.read_key(content, what)
@@ -293,7 +311,7 @@ def lines() -> Iterator[str]:
     certificate = chain.certificate
     origin = {
         "self-made": f"self-made, in {places.config()}; it proves that files are unchanged, not who you are",
-        "operator": f"an operator's, from {os.environ.get(CERTIFICATES)}",
+        "operator": f"an operator's, from {_origin(CERTIFICATES)}",
         "passing": f"for this process alone: nothing can be kept in {places.config()}",
     }
     yield f"Signs as: {chain.name} ({origin[kind]})"
@@ -304,4 +322,4 @@ def lines() -> Iterator[str]:
     others = [path for path in former() if path.stem != chain.fingerprint[:32]]
     yield f"Former certificates that are still known: {len(others)}"
     if os.environ.get(TRUST):
-        yield f"Others whose results count as made here: {os.environ[TRUST]}"
+        yield f"Others whose results count as made here: {_origin(TRUST)}"

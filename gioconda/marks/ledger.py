@@ -103,6 +103,15 @@ def count() -> int:
     return int(rows[0][0]) if rows else 0
 
 
+def trouble() -> str | None:
+    """Why results could not be entered, in a sentence; None where they can. Nothing is made."""
+    try:
+        count()
+    except LedgerError as error:
+        return str(error)
+    return None if places.writable(place()) else str(_trouble("cannot be written", place()))
+
+
 def _latest(column: str, value: str | int) -> Record | None:
     rows = _asked(f"SELECT record FROM outputs WHERE {column} = ? ORDER BY rowid DESC LIMIT 1", (value,))
     if not rows:

@@ -32,7 +32,7 @@ class Seal:
         self._signer = signer
         self._given = manifest.ingredients(facts.inputs)
         self._notes = [*signer.notes, *self._given.notes]
-        self._failed: tuple[IdentityError, list[Path]] | None = None
+        self._failed: tuple[IdentityError, list[tuple[str, Path]]] | None = None
         self._recorded = True
 
     @property
@@ -84,7 +84,7 @@ class Seal:
         except IdentityError as error:
             place = _free(place)
             kept = self._failed[1] if self._failed else []
-            self._failed = (error, [*kept, place])
+            self._failed = (error, [*kept, (output, place)])
         self._record(part, identifier, output)
         part.replace(place)
         return place
@@ -98,13 +98,8 @@ class Seal:
         if self._failed is None:
             return
         error, kept = self._failed
-        names = ", ".join(str(path) for path in kept)
-        raise UnsignedError(
-            f"{error.found} The finished result was kept without Content Credentials as {names}.",
-            error.needed,
-            f"{error.do} Then run again.",
-            kept,
-        )
+        paths = [path for _, path in sorted(kept, key=lambda one: one[0] != "video")]
+        raise UnsignedError(error.found, error.needed, f"{error.do} Then run again.", paths)
 
     def _record(self, part: Path, identifier: str | None, output: str) -> None:
         """Enter a file in the ledger; what keeps it out is noted, and the result goes on its way."""

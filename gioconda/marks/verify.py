@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Any
 from gioconda.errors import InputError, LedgerError
 from gioconda.marks import credentials, identity, ledger
 from gioconda.marks.credentials import Credentials
-from gioconda.marks.manifest import hexadecimal
+from gioconda.marks.manifest import TOOL, hexadecimal
 from gioconda.plain import plain
 
 if TYPE_CHECKING:
     from gioconda.media import VideoReader
     from heads.base import Image
 
+
+CHANCES = ((1e-9, "a billion"), (1e-8, "a hundred million"), (1e-6, "a million"))
+"""Bounds of a false alarm's probability in words."""
 
 LONG = 30.0
 """Seconds from which a clip is looked at in several places."""
@@ -192,13 +195,13 @@ def _told(found: Credentials | None, mark: Mark | None, records: Records) -> Ite
     if mark is None:
         return
     whose = "with its public key, which anybody could use" if mark.public else "with this operator's own key"
-    chance = f"an unmarked picture looks like that once in {1 / max(mark.false_alarm, 1e-30):.0e} at most"
-    yield f"The picture carries Gioconda's invisible mark {mark.written}, made {whose}; {chance}."
+    chance = next((words for least, words in CHANCES if mark.false_alarm <= least), "a thousand")
+    yield f"The picture carries Gioconda's invisible mark {mark.written}, made {whose}."
+    yield f"A picture without it looks as if it had it less than once in {chance} times."
     if found is not None and found.ours and found.mark_id not in (None, mark.written):
         yield f"The credentials name another mark, {found.mark_id}: they belong to another result."
     if records.digest is None and records.manifest is None:
-        known = "a record of this mark, the latest of that id" if records.mark else "no record of this mark"
-        yield f"The ledger here has {known}."
+        yield f"The ledger here {'knows' if records.mark else 'does not know'} this mark."
 
 
 def _signed(found: Credentials) -> Iterator[str]:
@@ -212,6 +215,8 @@ def _signed(found: Credentials) -> Iterator[str]:
         yield "The content is what was signed."
     else:
         yield f"The content or the credentials do not hold: {', '.join(found.problems)}."
+    if not found.ours and found.generator.startswith(TOOL):
+        yield f"If it is from a colleague's Gioconda: `identity export` there, and {identity.TRUST} here make it known."
     if found.intact and found.problems:
         yield f"But {', '.join(found.problems)}, and only a time-stamp could say that it was signed before that."
 
