@@ -17,7 +17,8 @@ BEGIN, END = "<!-- marks:begin -->", "<!-- marks:end -->"
 
 def tables(found: dict[str, Any]) -> str:
     """Everything that was measured."""
-    lines = [f"Measured on {found['date']} by `python bench/marks.py` at {found['commit']}: {found['machine']}."]
+    states = ", ".join(dict.fromkeys(found["commits"].values()))
+    lines = [f"Measured on {found['date']} by `python bench/marks.py` at {states}: {found['machine']}."]
     if outcomes := found.get("attacks"):
         lines += _attacks(outcomes)
     rows = [row for part in (_alarms, _looks, _cost) for row in part(found)]
