@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gioconda.marks.pattern import (
     CELLS,
+    COLUMNS,
     DEFAULT_KEY,
     GRID,
     ID_BITS,
@@ -127,10 +128,13 @@ def detect(frames: Iterable[Image], *, keys: Sequence[bytes] | None = None, limi
 
 def strongest(frames: Iterable[Image], *, keys: Sequence[bytes] | None = None) -> float:
     """The best score of a whole search, whether it means anything or not: for the statistics of the mark."""
-    total = _Sum()
+    total, tried = _Sum(), known_keys() if keys is None else keys
+    best = -math.inf
     for image in frames:
         total.add(image)
-    return max(match.score for match in _all(total.mean(), known_keys() if keys is None else keys))
+        if total.count in LOOKS:
+            best = max(best, *(match.score for match in _matches(_fitted(total.mean()), EXPECTED, tried)))
+    return max(best, *(match.score for match in _all(_fitted(total.mean()), tried)))
 
 
 def searches(keys: int) -> float:
@@ -227,22 +231,30 @@ def weighed(sheet: Floats) -> NDArray[np.complex64]:
     """
     import cv2
 
-    spectrum = np.fft.rfft2(sheet)
+    spectrum = np.fft.fft(np.fft.rfft(sheet, axis=1)[:, : 2 * COLUMNS], axis=0)
     power = (np.abs(spectrum) ** 2).astype(np.float32)
-    odd = power[1::2, 1::2]
-    between = np.pad(odd, ((1, 0), (1, 0)), mode="wrap")
+    between = np.pad(power[1::2, 1::2], ((1, 0), (1, 0)), mode="wrap")
     # Left of the column of zero lies the mirror of the column right of it, of the opposite rows.
     between[:, 0] = between[::-1, 1]
     picture = (between[1:, 1:] + between[:-1, 1:] + between[1:, :-1] + between[:-1, :-1]) / 4
-    smooth = np.asarray(cv2.blur(picture, (3, 3), borderType=cv2.BORDER_REFLECT), np.float32)[:, : SIDE // 2]
-    inside = band()[:, : SIDE // 2]
-    bins = spectrum[::2, ::2][:, : SIDE // 2][inside]
+    smooth = np.asarray(cv2.blur(picture, (3, 3), borderType=cv2.BORDER_REFLECT), np.float32)
+    inside = band()[:, :COLUMNS]
+    bins = spectrum[::2, ::2][inside]
     size = np.maximum(np.abs(bins), 1e-9)
     ratio = size / np.sqrt(smooth[inside] + 1e-9)
     count = np.bincount(_rings())
     excess = np.bincount(_rings(), np.minimum(ratio**2, SURE)) / np.maximum(count, 1) - 1
     weights = np.minimum(ratio, CLIP) * np.sqrt(np.maximum(excess, 0) + DOUBT)[_rings()] + 1e-9
     return np.asarray(bins / size * (weights * math.sqrt(2 / float((weights**2).sum()))), np.complex64)
+
+
+def mirrored(bins: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """Bins (n,) of the band, of the mirrored tile, which begins elsewhere: those of the opposite rows, conjugated."""
+    half = np.zeros(band().shape, np.complex64)
+    half[band()] = bins
+    other = np.conj(np.roll(half[::-1], 1, 0))
+    other[:, 0] = half[:, 0]  # a column that is its own mirror image
+    return other[band()]
 
 
 @lru_cache(1)
@@ -285,12 +297,16 @@ def _side(scale: float) -> float:
 _FINER = (-2, -1, 1, 2)
 
 
-def _matches(luma: Floats, scales: Iterable[float], keys: Sequence[bytes]) -> Iterator[_Match]:
-    fitted = {side: whitened(luma, side) for side in EXPECTED}
+def _fitted(luma: Floats) -> dict[float, Floats]:
+    """The luma plane whitened for each of the expected sides of the tile."""
+    return {side: whitened(luma, side) for side in EXPECTED}
+
+
+def _matches(fitted: dict[float, Floats], scales: Iterable[float], keys: Sequence[bytes]) -> Iterator[_Match]:
     for scale in scales:
-        sheet = folded(fitted[_side(scale)], scale)
+        bins = weighed(folded(fitted[_side(scale)], scale))
         for flipped in (False, True):
-            seen = weighed(sheet[:, ::-1] if flipped else sheet)
+            seen = mirrored(bins) if flipped else bins
             for index, key in enumerate(keys):
                 score, cells = matched(seen, key)
                 yield _Match(score, scale, flipped, index, cells)
@@ -298,19 +314,19 @@ def _matches(luma: Floats, scales: Iterable[float], keys: Sequence[bytes]) -> It
 
 def _read(total: _Sum, keys: Sequence[bytes], least: float, *, early: bool) -> Detection | None:
     """The best reading of what was added up: at the expected scales only, or at all of them where those fail."""
-    luma = total.mean()
-    best = list(_matches(luma, EXPECTED, keys))
+    fitted = _fitted(total.mean())
+    best = list(_matches(fitted, EXPECTED, keys))
     if (found := _found(best, total, keys, least)) or early:
         return found
-    return _found(_all(luma, keys), total, keys, least)
+    return _found(_all(fitted, keys), total, keys, least)
 
 
-def _all(luma: Floats, keys: Sequence[bytes]) -> list[_Match]:
+def _all(fitted: dict[float, Floats], keys: Sequence[bytes]) -> list[_Match]:
     """The best readings at all scales in question, searched finely around those."""
-    best = list(_matches(luma, (*EXPECTED, *_scales()), keys))
+    best = list(_matches(fitted, (*EXPECTED, *_scales()), keys))
     best = sorted(best, key=lambda match: -match.score)[:CANDIDATES]
     for match in tuple(best):
-        best += _matches(luma, (match.scale * (1 + FINE * step) for step in _FINER), keys)
+        best += _matches(fitted, (match.scale * (1 + FINE * step) for step in _FINER), keys)
     return best
 
 

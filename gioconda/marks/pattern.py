@@ -50,6 +50,9 @@ every burst of up to 18 wrong bits, so one wrong shift (ten neighbouring bits) n
 LOW, HIGH = 4.0, 18.0
 """Band in cycles per tile: below it pictures have most of their energy and eyes see blotches, above it codecs keep nothing."""
 
+COLUMNS = int(HIGH) + 1
+"""Columns of a half spectrum that the band reaches."""
+
 
 def operator_key() -> bytes:
     """The key to mark with: the operator's, hashed, where `GIOCONDA_WATERMARK_KEY` is set, else the public one."""
@@ -115,11 +118,13 @@ def spectra(key: bytes) -> NDArray[np.complex64]:
 
 def planes(bins: NDArray[np.complex64]) -> Floats:
     """Real planes (…, SIDE, SIDE) of half spectra (…, bins of the band): sums of unit waves, not yet divided by anything."""
-    half = np.zeros((*bins.shape[:-1], SIDE, SIDE // 2 + 1), np.complex64)
-    half[..., band()] = bins
+    half = np.zeros((*bins.shape[:-1], SIDE, COLUMNS), np.complex64)
+    half[..., band()[:, :COLUMNS]] = bins
     # The mirrored half of the zero column, which the inverse transform of real planes expects.
     half[..., 1:, 0] += np.conj(half[..., :0:-1, 0])
-    return np.asarray(np.fft.irfft2(half, s=(SIDE, SIDE), axes=(-2, -1)), np.float32) * (SIDE * SIDE / 2)
+    # The columns beyond the band are empty, and the second transform takes them so.
+    rows = np.fft.ifft(half, axis=-2)
+    return np.asarray(np.fft.irfft(rows, SIDE, axis=-1), np.float32) * (SIDE * SIDE / 2)
 
 
 def tile(clip_id: int, key: bytes) -> Floats:
