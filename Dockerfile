@@ -1,4 +1,4 @@
-# docker build -t gioconda . && docker run --rm -p 7860:7860 -v gioconda:/home/gioconda/kept gioconda      then open http://localhost:7860
+# docker build -t gioconda . && docker run --rm -p 7860:7860 -v gioconda:/kept gioconda      then open http://localhost:7860
 # The volume keeps the signing identity and the ledger. Without it they end with the container, and what was made is not known as
 # made here by the next one; an operator's own certificate may come by GIOCONDA_CERTIFICATES and GIOCONDA_KEY (docs/provenance.md).
 # The libraries are wheels without system dependencies; nothing is fetched at run time.
@@ -7,7 +7,7 @@ FROM python:3.11-slim
 # The working folder belongs to the user too: the page keeps its cache there.
 RUN useradd --create-home --uid 1000 gioconda \
     && install -d -o gioconda -g gioconda /home/gioconda/app \
-    && install -d -o gioconda -g gioconda -m 700 /home/gioconda/kept
+    && install -d -o gioconda -g gioconda -m 700 /kept
 USER gioconda
 WORKDIR /home/gioconda/app
 ENV PATH=/home/gioconda/.local/bin:$PATH \
@@ -16,8 +16,8 @@ ENV PATH=/home/gioconda/.local/bin:$PATH \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     GRADIO_ANALYTICS_ENABLED=False \
     HF_HUB_DISABLE_TELEMETRY=1 \
-    GIOCONDA_CONFIG=/home/gioconda/kept/identity \
-    GIOCONDA_DATA=/home/gioconda/kept/ledger
+    GIOCONDA_CONFIG=/kept/identity \
+    GIOCONDA_DATA=/kept/ledger
 
 # Requirements alone first: a change of the code does not install them again.
 COPY --chown=gioconda:gioconda requirements.txt .

@@ -22,7 +22,7 @@ TOP = {
     "weights": "the files with trained numbers, each with licence, source and SHA-256",
     "examples": "portraits, motion files and a driving clip that may be given away; SOURCES.md says whence",
     "bench": "how fast, how much memory",
-    "docs": "architecture.md: rooms, arrows, nouns",
+    "docs": "architecture.md: rooms, arrows, nouns; provenance.md: marks and what they are worth",
     "tests": "real files, real libraries, nothing from the network",
     "Makefile": "setup, demo, test, check, fix, slow, bench, clean",
     "Dockerfile": "the page in a container",

@@ -1,1 +1,1 @@
-"""What a result says about itself: today a visible label; the invisible mark and signed credentials stand beside it later."""
+"""What a result says about itself: a visible label, an invisible mark, signed credentials, a ledger; and what any file says."""
