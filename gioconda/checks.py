@@ -12,11 +12,13 @@ from pathlib import Path
 from gioconda.device import DEVICES
 from gioconda.errors import OutputError, SettingError
 from gioconda.job import Job
+from gioconda.own import OWN
 
 RANGES = {
     "expression_strength": (0.0, 2.0),
     "pose_strength": (0.0, 2.0),
     "smooth": (0.0, 4.0),
+    "driving_multiplier": (0.0, 2.0),
     "max_side": (64, 4096),
     "crf": (0, 51),
 }
@@ -26,6 +28,7 @@ CHOICES = {
     "motion_mode": ("relative", "absolute"),
     "mouth": ("auto", "portraits", "driving"),
     "precision": ("auto", "fp32", "fp16", "bf16"),
+    "region": ("all", "exp", "pose", "lip", "eyes"),
 }
 """The values of each setting that is a word."""
 
@@ -76,11 +79,10 @@ def check_asked(job: Job) -> None:
 
 
 def _check_names(job: Job) -> None:
-    import heads
-    from gioconda import gestures
+    from gioconda import gestures, own
 
     if job.head != "auto":
-        heads.kind(job.head)
+        own.check(job, job.head, "it was named by --head")
     if job.gesture is not None:
         gestures.named(job.gesture)
 
@@ -93,12 +95,12 @@ def check_settings(job: Job) -> None:
     """
     for name, (low, high) in RANGES.items():
         value = getattr(job, name)
-        if not low <= value <= high:
+        if not (name in OWN and value is None) and not low <= value <= high:
             raise SettingError(
                 f"{_flag(name)} is {value}.", f"It goes from {low:g} to {high:g}.", "Choose a value in that range."
             )
     for name, choices in CHOICES.items():
-        if getattr(job, name) not in choices:
+        if getattr(job, name) not in choices and not (name in OWN and getattr(job, name) is None):
             raise SettingError(
                 f"{_flag(name)} is {getattr(job, name)!r}.", f"It is one of {', '.join(choices)}.", "Choose one of them."
             )

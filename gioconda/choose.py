@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import heads
 import weights
-from gioconda import device, shelf
+from gioconda import device, own, shelf
 from gioconda.errors import SettingError
 from gioconda.job import Job
 from heads.base import Accelerated, Head, Precision, Step
@@ -64,7 +64,7 @@ def choose(job: Job) -> Choice:
     a GPU is there and its weights are on this machine or can be had; one without networks otherwise.
 
     Raises:
-        SettingError: a device or precision was asked for that is not there, or that the head does not take.
+        SettingError: a device or precision was asked for that is not there, or a setting that the head does not take.
         HeadError: there is no head of that name.
     """
     if job.head != "auto":
@@ -75,6 +75,7 @@ def choose(job: Job) -> Choice:
         if not kind.accelerated:
             free = (job.device, job.precision) == ("auto", "auto")
             why = reasons[-1] if reasons else "it needs no GPU"
+            own.check(job, name, why)
             return Choice(name, "cpu", "fp32", why if free else f"{why}; device and precision are for heads of networks")
         against = _against(job, name, kind)
         found = device.device(job.device)
@@ -114,7 +115,7 @@ def _against(job: Job, name: str, kind: type[Head]) -> str | None:
         )
     if len(job.portraits) not in kind.shots:
         return f"the {name} head does not take {len(job.portraits)} portraits"
-    return None
+    return own.unfit(job, name)
 
 
 def _weights_of(name: str, needs: Sequence[str]) -> tuple[bool, str]:
@@ -153,7 +154,7 @@ def rendering(job: Job) -> Generator[Step, None, tuple[Head, Choice]]:
         note = f"{choice.precision} {why} on {choice.device}; {precision}, which is slower, is used"
         choice = replace(choice, precision=precision, notes=(note,))
         yield Announced(f"note: {note}", 0, 0)
-    return head, choice
+    return own.adjusted(job, head), choice
 
 
 @lru_cache(maxsize=1)

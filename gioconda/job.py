@@ -51,6 +51,19 @@ class Job:
     mouth: Mouth = "auto"
     """Whence the inside of an opened mouth comes: the portraits and the head's own model, or the driver's picture. `auto`
     takes the driver's picture where there is one and the portrait's mouth is closed."""
+    stitching: bool | None = None
+    """Correct keypoints so that neck and shoulders stay joined. This and the next five are for heads that have them
+    (`heads.base.Head.settings`); None is the head's own default."""
+    driving_multiplier: float | None = None
+    """0 … 2, factor on how far keypoints are moved, after everything else."""
+    region: str | None = None
+    """Which part of the driver's motion is taken: all, exp, pose, lip or eyes."""
+    retarget_eyes: bool | None = None
+    """Open and close the eyes by how far the driver's are open."""
+    retarget_lips: bool | None = None
+    """The same for the lips."""
+    normalize_lips: bool | None = None
+    """Close lips that the portrait shows open before anything moves."""
     face: int | None = None
     """Which face of the first portrait when there are several: 1 is the largest, 2 the next; None means the largest."""
     neutral: float | None = None

@@ -51,6 +51,8 @@ def rate(text: str) -> Fraction:
 
 _DRIVER, _MOVES, _PART, _RESULT = "what drives the portrait (exactly one)", "how it moves", "which part", "the result"
 _PLACE = "what renders"
+_OWN = "how it moves, for the liveportrait head alone"
+_EITHER: Mapping[str, Any] = {"action": argparse.BooleanOptionalAction}
 
 OPTIONS: Mapping[str, Option] = {
     "driving": Option(
@@ -69,9 +71,7 @@ OPTIONS: Mapping[str, Option] = {
     "expression_strength": Option(_MOVES, "0 to 2, how strongly the expression follows", number, "X"),
     "pose_strength": Option(_MOVES, "0 to 2, how strongly the head turns and moves", number, "X"),
     "smooth": Option(_MOVES, "0 to 4, how much of the tracker's measured jitter is smoothed away; 0 is off", number, "X"),
-    "shading": Option(
-        _MOVES, "let creases and shadows fall on the portrait too", settings={"action": argparse.BooleanOptionalAction}
-    ),
+    "shading": Option(_MOVES, "let creases and shadows fall on the portrait too", settings=_EITHER),
     "mouth": Option(
         _MOVES,
         "whence the inside of an opened mouth comes; auto takes the driver's where the portrait's is closed",
@@ -80,15 +80,23 @@ OPTIONS: Mapping[str, Option] = {
     "neutral": Option(
         _MOVES, "when the driver's face rests, in the clip or motion file (default: found by itself)", number, "SECONDS"
     ),
+    "stitching": Option(_OWN, "keep neck and shoulders joined to what stands still (default: on)", settings=_EITHER),
+    "driving_multiplier": Option(_OWN, "0 to 2, how far keypoints are moved, after everything else (default: 1)", number, "X"),
+    "region": Option(
+        _OWN, "which part of the driver's motion is taken (default: all)", choices=("all", "exp", "pose", "lip", "eyes")
+    ),
+    "retarget_eyes": Option(_OWN, "open and close the eyes by how far the driver's are open (default: off)", settings=_EITHER),
+    "retarget_lips": Option(_OWN, "the same for the lips (default: off)", settings=_EITHER),
+    "normalize_lips": Option(_OWN, "first close lips that the portrait shows open (default: off)", settings=_EITHER),
     "face": Option(_PART, "which face of the first portrait: 1 is the largest (default), 2 the next", whole, "N"),
     "start": Option(_PART, "seconds of the driving clip to skip", number, "SECONDS"),
     "end": Option(_PART, "second of the driving clip to stop at (default: its end)", number, "SECONDS"),
     "output": Option(_RESULT, "the MP4 to write", None, "OUT.mp4", flags=("-o", "--output")),
     "max_side": Option(_RESULT, "longest side of the video; larger portraits are made smaller", whole, "PIXELS"),
     "fps": Option(_RESULT, "frames per second: 30, 12.5 or 30000/1001 (default: the driver's own times)", rate, "RATE"),
-    "audio": Option(_RESULT, "carry the clip's sound over", settings={"action": argparse.BooleanOptionalAction}),
-    "label": Option(_RESULT, 'draw the label "AI-animated portrait"', settings={"action": argparse.BooleanOptionalAction}),
-    "watermark": Option(_RESULT, "draw the invisible mark", settings={"action": argparse.BooleanOptionalAction}),
+    "audio": Option(_RESULT, "carry the clip's sound over", settings=_EITHER),
+    "label": Option(_RESULT, 'draw the label "AI-animated portrait"', settings=_EITHER),
+    "watermark": Option(_RESULT, "draw the invisible mark", settings=_EITHER),
     "consent": Option(_RESULT, "what you say about the consent of the person shown; the credentials keep it", None, "TEXT"),
     "compare": Option(_RESULT, "also write OUT-compare.mp4: portrait, driver and result", settings={"action": "store_true"}),
     "crf": Option(_RESULT, "x264 quality, 0 to 51; larger is a smaller file", whole, "N"),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
 from safetensors.torch import save_file
 from torch import Tensor
 
-from heads.liveportrait.networks import build
+from heads.base import Precision
+from heads.device import dtype
+from heads.liveportrait.head import LivePortrait
+from heads.liveportrait.networks import Networks, build
 from heads.liveportrait.sizes import FILES, TINY, Sizes
 from heads.liveportrait.standin import StandIn
 
@@ -36,3 +41,11 @@ def files(folder: Path, seed: str = "0", sizes: Sizes = TINY) -> dict[str, Path]
     for network, name in FILES.items():
         save_file(tensors(network, seed, sizes), folder / name, {"format": "pt"})
     return {name: folder / name for name in FILES.values()}
+
+
+class Small(LivePortrait):
+    """The head with files of small networks."""
+
+    @classmethod
+    def from_files(cls, paths: Mapping[str, Path], device: str = "cpu", precision: Precision = "fp32") -> Self:
+        return cls(Networks.load(paths, device, dtype(precision), TINY))

@@ -42,7 +42,7 @@ SLOW = 1.0
 QUICK = 0.3
 """Hertz more for each standard deviation of the noise that a group moves in a second. Of 36 combinations of these three, this
 one takes away 60 % of white noise's jitter and keeps 97 % of the height of blinks and of lips that move four times a second, at
-a tenth of their noise, without a frame of lag (`tests/test_liveportrait_calm.py` repeats it)."""
+noise of a twentieth of them, without a frame of lag (`tests/test_liveportrait_calm.py` repeats it)."""
 
 SPEED_CUTOFF = 3.0
 """Hertz, of the filter through which that speed is measured; the authors' 1 Hz averages speech away."""

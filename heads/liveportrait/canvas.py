@@ -21,7 +21,7 @@ ROOM, FADE = 0.02, 0.035
 """How far around the person the painted picture is taken whole, and over what width it then fades into the portrait's own, in
 sides of the square: single hairs and the network's own softness lie within the first."""
 
-NECK = 0.16
+NECK = 0.1
 """Height in sides of the square over which the head's own movement fades out below the chin: shoulders do not turn with it."""
 
 FINE = 256

@@ -100,8 +100,7 @@ class LivePortrait:
         from heads.liveportrait.painting import Painter
 
         first, networks = identity.portraits[0], self._networks
-        # A CPU is busy with one frame; and one by one they have the same bits, however many are known.
-        largest = 1 if networks.device.type == "cpu" else max(1, lookahead)
+        largest = _at_once(networks.device.type, lookahead)
         painter = Painter(networks, identity, neutral, self._settings, largest)
         follower = Follower(networks, painter.rest, neutral, self._settings.smooth, largest)
         canvas = Canvas(first, crop.portrait(first.face.points), networks.output)
@@ -118,3 +117,8 @@ class LivePortrait:
                     last = canvas.frame(one.body, one.head, one.moved)
                 assert last is not None, "the first frame is painted"
                 yield last.copy()
+
+
+def _at_once(device: str, lookahead: int) -> int:
+    """Frames that are worked on at once. A CPU is busy with one; and one by one each has the same bits, whatever is known."""
+    return 1 if device == "cpu" else max(1, lookahead)
