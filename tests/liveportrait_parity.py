@@ -15,12 +15,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from heads.liveportrait import images, keypoints
+from heads.liveportrait import canvas, images, keypoints, openings
 from heads.liveportrait.keypoints import KeyMotion
 from heads.liveportrait.networks import Networks
+from heads.liveportrait.settings import Settings
 from heads.liveportrait.sizes import FILES
+from heads.liveportrait.steering import Openings, steered
 
 Arrays = Mapping[str, NDArray[Any]]
+
+EYES_OF_203 = ((6, 18, 0, 12), (30, 42, 24, 36))
+LIPS_OF_203 = (90, 102, 48, 66)
+"""Where the original reads how far eyes and lips are open, among its own 203 landmarks."""
 
 _LOADED: list[Networks] = []
 
@@ -104,16 +110,29 @@ def parse(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
 def motion(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     """A source image, several driving frames, no retargeting; others give nothing and are told as missing."""
     source, driving = motion_of(inputs, "src_"), motion_of(inputs, "drv_")[: params["driving_frames"]]
-    retargeting = any(params[f"flag_{name}"] for name in ("normalize_lip", "eye_retargeting", "lip_retargeting"))
-    if len(source) > 1 or len(driving) < 2 or retargeting:
+    if len(source) > 1 or len(driving) < 2 or params["flag_eye_retargeting"] or params["flag_lip_retargeting"]:
         return {}
-    x_s = keypoints.transform(source)
-    relative, region = params["flag_relative_motion"], params["animation_region"]
-    x_d = keypoints.follow(source, driving, driving[:1], relative=relative, region=region)
-    if params["flag_stitching"]:
-        x_d = keypoints.stitched(x_d, networks().stitch(x_s, x_d))
-    x_d = keypoints.amplified(x_s, x_d, params["driving_multiplier"])
-    return arrays(x_s=x_s.expand(len(x_d), -1, -1), x_d_new=x_d)
+    settings = Settings(
+        stitching=params["flag_stitching"],
+        driving_multiplier=params["driving_multiplier"],
+        region=params["animation_region"],
+        normalize_lips=params["flag_normalize_lip"],
+    )
+    neutral = driving[:1] if params["flag_relative_motion"] else None
+    lips = torch.tensor([[0.0, 0.0, float(openings.ratio(inputs["src_lmk"][0], LIPS_OF_203))]])
+    opened = Openings(lips, torch.zeros(len(driving), 2))
+    x_d = steered(networks(), source, driving, neutral, settings, opened)
+    return arrays(x_s=keypoints.transform(source).expand(len(x_d), -1, -1), x_d_new=x_d)
+
+
+def ratios(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    points = inputs["lmk"]
+    eyes = np.stack([openings.ratio(points, places) for places in EYES_OF_203], 1)
+    return {"eye": eyes.astype(np.float32), "lip": openings.ratio(points, LIPS_OF_203)[:, None].astype(np.float32)}
+
+
+def mask(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    return {"mask": np.repeat(canvas.template(512)[..., None], 3, 2)}
 
 
 def chain(inputs: Arrays, params: Mapping[str, Any]) -> dict[str, NDArray[Any]]:

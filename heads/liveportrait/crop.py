@@ -103,7 +103,11 @@ def portrait(points: NDArray[np.floating]) -> Floats:
     Args:
         points: (478, 3) landmarks, pixels.
     """
-    square = _around(points[None], SOURCE)
+    return to_unit(_around(points[None], SOURCE))
+
+
+def to_unit(square: Squares) -> Floats:
+    """The similarity (2, 3) float32 from pixels to the unit crop of the first of some squares, which lean with their faces."""
     turn = np.stack([square.across[0], square.upright[0]]) / square.side[0]
     return np.column_stack([turn, 0.5 - turn @ square.middle[0]]).astype(np.float32)
 

@@ -48,6 +48,7 @@ class Follower:
         self._networks, self._rest, self._smooth = networks, rest, smooth
         self._batches, self._calm = Batches(largest), Calm(smooth)
         self._held, self._level = neutral, track.change(rest, rest)
+        self._given: KeyMotion | None = None
         self._any = neutral.crop is not None
         self._past: deque[Moment] = deque(maxlen=REACH)
 
@@ -114,17 +115,20 @@ class Follower:
         strong = moment.cue.strength != (1, 1)
         if moment.change is not None:
             self._level = self._smoothed(waiting, reach) if self._smooth > 0 else moment.change
+            self._given = None
         elif not moment.held:
             # Led from the last face to the next one, in equal steps, as soon as that one is in sight.
             later = [index for index, one in enumerate(waiting) if one.change is not None]
             if later and not any(one.held for one in list(waiting)[: later[0]]):
                 goal = waiting[later[0]].change
                 assert goal is not None, "later ones have their motion"
-                self._level = self._level + (goal - self._level) / (later[0] + 1)
+                self._level, self._given = self._level + (goal - self._level) / (later[0] + 1), None
         if moment.motion is not None and self._smooth == 0 and not strong:
-            return moment.motion  # to the bit
-        by = track.strengthened(self._level, moment.cue.strength) if strong else self._level
-        return track.changed(self._rest, by)
+            self._given = moment.motion  # to the bit
+        if self._given is None or strong:
+            by = track.strengthened(self._level, moment.cue.strength) if strong else self._level
+            self._given = track.changed(self._rest, by)
+        return self._given
 
     def _smoothed(self, waiting: Sequence[Moment], reach: int) -> Change:
         first = waiting[0]
