@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Generator, Iterator
@@ -11,6 +12,15 @@ T = TypeVar("T")
 
 _POLL = 0.02
 """Seconds after which a waiting producer looks whether anybody still wants what it makes."""
+
+
+FEWEST, MOST = 2, 8
+"""Threads that share a stage whose items do not depend on each other: two on the project's reference machine of two cores."""
+
+
+def lanes() -> int:
+    """Threads for such a stage on this machine: half its cores, the other half being for what runs beside it."""
+    return min(max(FEWEST, (os.cpu_count() or FEWEST) // 2), MOST)
 
 
 def _nothing() -> None:

@@ -22,16 +22,11 @@ from gioconda.errors import DrivingError, SettingError
 from gioconda.faces import search
 from gioconda.faces.person import Block, Follower, Last
 from heads import paste
+from heads.ahead import lanes
 from heads.base import Face, Floats, Image
 
-LANES = 2
-"""Threads that track; the project's reference machine has two cores."""
-
-AHEAD = 3
-"""Blocks on their way at once: one for each lane and one waiting, so that no lane idles while the caller works."""
-
 BLOCK_BYTES = 32_000_000
-"""Size of a block's pictures; with `AHEAD` it bounds the memory, whatever the length and size of the clip."""
+"""Size of a block's pictures; with the number of lanes it bounds the memory, whatever the length and size of the clip."""
 BLOCK_FRAMES = (8, 32)
 """Fewest and most frames of a block: each starts with four more looks at one frame, which fewer frames would not repay."""
 
@@ -103,8 +98,9 @@ def follow(frames: Iterable[TimedImage], *, face: int | None = None, crops: bool
 def _follow(frames: Iterator[TimedImage], number: int, crops: bool) -> Iterator[Sighting]:
     stop = Event()
     with ExitStack() as stack:
-        followers = [stack.enter_context(Follower(stop.is_set)) for _ in range(LANES)]
-        threads = [stack.enter_context(ThreadPoolExecutor(1, "track")) for _ in range(LANES)]
+        wide = lanes()
+        followers = [stack.enter_context(Follower(stop.is_set)) for _ in range(wide)]
+        threads = [stack.enter_context(ThreadPoolExecutor(1, "track")) for _ in range(wide)]
         stack.callback(stop.set)  # unwound first, so that the threads end and can be joined
         known = _Known(number)
         waiting: deque[tuple[_Part, Future[list[Face | None]]]] = deque()
@@ -112,16 +108,17 @@ def _follow(frames: Iterator[TimedImage], number: int, crops: bool) -> Iterator[
         count = 0
         while True:
             # where a face by number is asked for, the block that sees it first decides which one it is
-            ahead = AHEAD if known.last is not None or number == 1 else 1
+            # one block for each lane and one waiting, so that no lane idles while the caller works
+            ahead = wide + 1 if known.last is not None or number == 1 else 1
             while len(waiting) < ahead and (part := next(parts, None)) is not None:
-                lane = part.index % LANES
+                lane = part.index % wide
                 waiting.append((part, threads[lane].submit(followers[lane].track, part.block(known))))
             if not waiting:
                 break
             part, future = waiting.popleft()
             faces = future.result()
             if part.overlaps and not _agree(known.latest, faces[0]):
-                lane = part.index % LANES
+                lane = part.index % wide
                 faces = threads[lane].submit(followers[lane].track, part.block(known)).result()
             faces = faces[1:] if part.overlaps else faces
             for frame, image, face in zip(part.frames, part.images, faces, strict=True):
