@@ -106,6 +106,7 @@ class Conv(Layer):
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)
         self.bent: list[Tensor] = []
+        self.deep = False
 
     @classmethod
     def of(cls, source: Source, name: str, *shape: int, norm: str = "") -> Conv:
@@ -120,10 +121,13 @@ class Conv(Layer):
             self.bent = winograd.bent(self.weight, 2)
             self.weight = self.weight[:0]
         else:
-            self.weight = arranged(self.weight)
+            self.deep = self.weight.dim() == 5 and taps > 1 and not is_plain(self.weight)
+            self.weight = arranged(stacked(self.weight) if self.deep else self.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in, …) to (B, out, …)."""
+        if self.deep:
+            return unstacked(x, self.weight, self.bias).to(x.dtype)
         if not self.bent:
             return convolved(x, self.weight, self.bias)
         out = None
@@ -164,6 +168,28 @@ def planar(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     planes = x.transpose(1, 2).flatten(0, 1)
     y: Tensor = convolved(planes, weight[:, :, 0], bias).unflatten(0, (batch, depth))
     return y.transpose(1, 2)
+
+
+def stacked(weight: Tensor) -> Tensor:
+    """Weights (out, in, k, …) of a convolution of volumes to those of one of planes: its depth goes among the outputs."""
+    return weight.permute(2, 0, 1, 3, 4).flatten(0, 1)
+
+
+def unstacked(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A convolution of volumes (B, in, D, h, w) by a stacked weight, zeros around: (B, out, D, …) float32 or float64.
+
+    A GPU's library, and a processor's in bfloat16, are much better at planes than at volumes.
+    """
+    planes = convolved(x.transpose(1, 2).flatten(0, 1), weight, None)
+    each = planes.unflatten(0, (len(x), -1)).unflatten(2, (-1, len(bias)))  # (B, D, k, out, h, w)
+    depth, taps = each.shape[1:3]
+    total = each[:, :, taps // 2] + bias.to(torch.promote_types(bias.dtype, torch.float32))[:, None, None]
+    for tap in range(taps):
+        if move := tap - taps // 2:
+            first, last = max(0, -move), min(depth, depth - move)
+            total[:, first:last] += each[:, first + move : last + move, tap]
+    volume: Tensor = total.transpose(1, 2)
+    return volume
 
 
 def band(height: int, numbers: int) -> int:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
-from heads.liveportrait.layers import Layer, arranged, convolved, is_plain
+from heads.liveportrait.layers import Layer, arranged, convolved, is_plain, stacked, unstacked
 
 
 class Logits(Layer):
@@ -43,7 +43,7 @@ class Logits(Layer):
         if is_plain(self.weight):
             self._transform()
         else:
-            self.weight = arranged(self.weight.transpose(1, 2).flatten(0, 1))
+            self.weight = arranged(stacked(self.weight))
 
     def _transform(self) -> None:
         taps = self.weight.shape[2]
@@ -65,19 +65,7 @@ class Logits(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, in, D, h, w) to (B, out, D, h, w) float32."""
-        return self._summed(x) if self.forth is None else self._multiplied(x, self.forth)
-
-    def _summed(self, x: Tensor) -> Tensor:
-        batch, _, depth, height, width = x.shape
-        planes = x.transpose(1, 2).flatten(0, 1)
-        each = convolved(planes, self.weight, None).unflatten(0, (batch, depth)).unflatten(2, (len(self.bias), -1))
-        taps = each.shape[3]
-        out = self.bias.float()[:, None, None, None].expand(batch, -1, depth, height, width).clone()
-        for tap in range(taps):
-            move = tap - taps // 2
-            first, last = max(0, -move), min(depth, depth - move)
-            out[:, :, first:last] += each[:, first + move : last + move, :, tap].transpose(1, 2)
-        return out
+        return unstacked(x, self.weight, self.bias) if self.forth is None else self._multiplied(x, self.forth)
 
     def _multiplied(self, x: Tensor, forth: Tensor) -> Tensor:
         """Transform, one product a frequency, transform back."""

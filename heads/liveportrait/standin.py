@@ -45,6 +45,12 @@ GAINS = (
 activations keep a standard deviation between 0.05 and 5 in every layer."""
 
 
+def words(label: str, count: int) -> NDArray[np.uint64]:
+    """(count,) uint64 of Philox4x64-10 with the first 16 bytes of the label's SHA-256 as its key, from counter 0."""
+    key = np.frombuffer(hashlib.sha256(label.encode()).digest()[:16], "<u8").astype(np.uint64)
+    return np.random.Philox(key=key, counter=0).random_raw(count)
+
+
 class StandIn:
     """A `checkpoint.Source` of one network that invents what it is asked for.
 
@@ -91,9 +97,7 @@ class StandIn:
 
     def _even(self, key: str, count: int) -> NDArray[np.float64]:
         """`count` numbers in [-1, 1) on a grid of 24 bits."""
-        label = f"lpkit1|{self._seed}|{self._network}|{key}"
-        words = np.frombuffer(hashlib.sha256(label.encode()).digest()[:16], "<u8").astype(np.uint64)
-        raw = np.random.Philox(key=words, counter=0).random_raw(count)
+        raw = words(f"lpkit1|{self._seed}|{self._network}|{key}", count)
         return (raw >> np.uint64(40)).astype(np.float64) * 2.0**-23 - 1
 
     def _unit(self, key: str, count: int) -> NDArray[np.float64]:
