@@ -89,7 +89,15 @@ def judged(clip: Path, head: str, count: int, every: int, folder: Path) -> tuple
         for ticks, image in frames:
             writer.write(image, ticks)
     job = Job(
-        portraits=[portrait], driving=driving, output=output, head=head, mouth="portraits", label=False, crf=6, audio=False
+        portraits=[portrait],
+        driving=driving,
+        output=output,
+        head=head,
+        mouth="portraits",
+        label=False,
+        watermark=False,
+        crf=6,
+        audio=False,
     )
     for _ in animate(job):
         pass
