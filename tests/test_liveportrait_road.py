@@ -144,7 +144,7 @@ def test_networks_of_the_published_sizes(shell: Shell, tmp_path: Path, monkeypat
         path.rename(home / name)
     monkeypatch.setattr(weights, "HOME", home)
     choose._built.cache_clear()
-    line = "animate person.png --driving clip.mp4 --head liveportrait --end 0.08 -o out.mp4"
+    line = "animate person.png --driving clip.mp4 --head liveportrait --end 0.07 -o out.mp4"
     result = shell.run(*line.split())
     choose._built.cache_clear()
     assert result.code == 0, result.err
