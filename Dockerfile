@@ -21,9 +21,7 @@ ENV PATH=/home/gioconda/.local/bin:$PATH \
 
 # Requirements alone first: a change of the code does not install them again.
 COPY --chown=gioconda:gioconda requirements.txt .
-# Of PyTorch, the build for CPUs. For a GPU: --build-arg TORCH_INDEX=https://pypi.org/simple, and docker run --gpus all
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN pip install --user --extra-index-url "$TORCH_INDEX" -r requirements.txt
+RUN pip install --user -r requirements.txt
 
 COPY --chown=gioconda:gioconda . .
 

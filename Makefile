@@ -37,17 +37,9 @@ $(PY):
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "No virtual environment could be made in $(VENV). Python's venv module is needed. On Debian: apt-get install python3-venv" >&2; exit 2; }
 
-# PyPI's torch for Linux brings gigabytes of CUDA along. Where no GPU's driver is found, the build for CPUs is taken from PyTorch's own
-# index; where that cannot be reached, PyPI's comes after all.
-TORCH := $(shell sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements.txt)
-DRIVERS := $(wildcard /proc/driver/nvidia/version /dev/nvidiactl /dev/dxg /dev/kfd)
-CPU_ONLY := $(if $(DRIVERS),,$(filter Linux,$(shell uname -s)))
-
 # The stamps are made anew when the lists change; pip then installs only the difference.
 $(VENV)/installed: requirements.txt | $(PY)
-	@echo "Installing what Gioconda needs into $(VENV) (PyTorch is the larger part$(if $(CPU_ONLY),,, with CUDA some gigabytes); minutes) ..."
-	@[ -z "$(CPU_ONLY)" ] || $(PIP) install --quiet --retries 0 --timeout 10 \
-	  --extra-index-url https://download.pytorch.org/whl/cpu "$(TORCH)" || echo "PyTorch comes with CUDA after all." >&2
+	@echo "Installing what Gioconda needs into $(VENV) (PyTorch is the larger part, with CUDA some gigabytes; minutes) ..."
 	@$(PIP) install --quiet -r requirements.txt
 	@touch $@
 
