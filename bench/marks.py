@@ -35,7 +35,7 @@ sys.path.insert(0, str(ROOT))
 from bench import attacks  # noqa: E402 - the repository's own, wherever this is started from
 from bench.marks_hosts import Host, hosts, wall  # noqa: E402
 from bench.marks_tables import into_docs, tables  # noqa: E402
-from bench.quality import psnr, ssim  # noqa: E402
+from bench.measures import psnr, ssim  # noqa: E402
 from bench.speed import commit, machine  # noqa: E402
 from gioconda.marks import detection  # noqa: E402
 from gioconda.marks.watermark import DEFAULT_KEY, Watermark  # noqa: E402
