@@ -16,7 +16,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from bench import clips, measures, road  # noqa: E402 - the repository's own, wherever this is started from
-from gioconda.job import Job  # noqa: E402
 
 OUT = ROOT / "out" / "quality"
 
@@ -53,7 +52,7 @@ def main() -> None:
     """Read the arguments, judge every clip, print the table."""
     parser = argparse.ArgumentParser(description="How good a head is.")
     parser.add_argument("--clips", type=Path, default=ROOT / "examples", help="folder of driving clips")
-    parser.add_argument("--head", default=Job(portraits=()).head)
+    parser.add_argument("--head", default="warp", help="which head (heads.REGISTRY)")
     parser.add_argument("--quick", action="store_true", help="the table of self-reenactment alone")
     chosen = parser.parse_args()
     scores = {}

@@ -6,7 +6,7 @@ What the tracker sees in a clip is kept below `out/`, by the clip's content and 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -18,9 +18,9 @@ import numpy as np
 import gioconda.faces
 import gioconda.media
 import gioconda.register
-import heads
+import gioconda.studio
 from bench import store
-from gioconda import Job, animate
+from gioconda import Job, animate, choose
 from gioconda.faces import Sighting, Tracker, follow
 from gioconda.job import Clip, Finished
 from gioconda.media import VideoReader, VideoWriter
@@ -29,7 +29,7 @@ from heads.base import Cue, Face, Floats, Head, Identity, Image, Portrait
 TRACKING = ("gioconda/faces/*.py", "heads/paste.py", "heads/rigid.py", "heads/mesh.py", "weights/*.task")
 """Code on which it depends what the tracker sees."""
 
-QUIET = {"label": False, "watermark": False, "credentials": False, "audio": False, "overwrite": True}
+QUIET = {"label": False, "audio": False, "overwrite": True}
 """Settings of `Job`, as far as it has them, that leave a head's frames alone."""
 
 
@@ -119,13 +119,14 @@ def run(wanted: Job, *, chosen: Iterable[int] | None = None, encode: bool = True
         encode: whether the video is wanted too; it must be where `chosen` is None and the clip is looked at afterwards.
     """
     taken = Taken()
-    load = heads.load
+    rendering = choose.rendering
 
-    def loaded(*given: Any, **named: Any) -> Any:
-        return Watched(load(*given, **named), taken, None if chosen is None else frozenset(chosen))
+    def watching(job: Job) -> Generator[Any, None, Any]:
+        head, *rest = yield from rendering(job)
+        return Watched(head, taken, None if chosen is None else frozenset(chosen)), *rest
 
     with ExitStack() as stack:
-        stack.enter_context(mock.patch("heads.load", loaded))
+        stack.enter_context(mock.patch("gioconda.studio.rendering", watching))
         stack.enter_context(remembered())
         if not encode:
             stack.enter_context(mock.patch("gioconda.media.VideoWriter", Brief))
