@@ -5,6 +5,7 @@ What the tracker sees in a clip is kept below `out/`, by the clip's content and 
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,6 +24,7 @@ from bench import store
 from gioconda import Job, animate, choose
 from gioconda.faces import Sighting, Tracker, follow
 from gioconda.job import Clip, Finished
+from gioconda.marks import places
 from gioconda.media import VideoReader, VideoWriter
 from heads.base import Cue, Face, Floats, Head, Identity, Image, Portrait
 
@@ -126,6 +128,10 @@ def run(wanted: Job, *, chosen: Iterable[int] | None = None, encode: bool = True
         return Watched(head, taken, None if chosen is None else frozenset(chosen)), *rest
 
     with ExitStack() as stack:
+        # Runs that are only measured are nothing for the ledger of whoever measures.
+        private = stack.enter_context(scratch())
+        own = {place: str(Path(private, place)) for place in (places.CONFIG, places.DATA)}
+        stack.enter_context(mock.patch.dict(os.environ, own))
         stack.enter_context(mock.patch("gioconda.studio.rendering", watching))
         stack.enter_context(remembered())
         if not encode:
