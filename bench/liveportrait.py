@@ -29,25 +29,12 @@ sys.path.insert(0, str(ROOT))
 from heads.liveportrait.keypoints import stitched, transform  # noqa: E402 - found below the root
 from heads.liveportrait.networks import Networks, build  # noqa: E402
 from heads.liveportrait.sizes import FULL  # noqa: E402
-from heads.liveportrait.standin import StandIn  # noqa: E402
+from heads.liveportrait.standin import Recorded  # noqa: E402
 
 FRAME = ("M", "S", "W", "G")
 """What runs for every driving frame."""
 
 Jobs = Mapping[str, Callable[[], Any]]
-
-
-class Recorded(StandIn):
-    """Remembers what it was asked for, so that the plain networks get the same numbers."""
-
-    def __init__(self, network: str, seed: str) -> None:
-        super().__init__(network, seed)
-        self.tensors: dict[str, Tensor] = {}
-
-    def take(self, key: str, *shape: int) -> Tensor:
-        """The tensor of that name and shape, and kept."""
-        self.tensors[key] = super().take(key, *shape)
-        return self.tensors[key].clone()
 
 
 def given(batch: int) -> dict[str, Tensor]:

@@ -26,6 +26,9 @@ BLENDSHAPES = (
 SHAPE = {name: index for index, name in enumerate(BLENDSHAPES)}
 """Name of a blendshape to its index."""
 
+SURFACE = 468
+"""Landmarks of the skin, which come first and which the triangles use; the others are irises."""
+
 FACE_OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150,
     136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,

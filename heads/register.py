@@ -46,8 +46,6 @@ BLACK = 8.0
 
 _OVAL = list(mesh.FACE_OVAL)
 _EYES = sorted({*mesh.RIGHT_EYE, *mesh.LEFT_EYE, *mesh.RIGHT_IRIS, *mesh.LEFT_IRIS})
-_SURFACE = 468
-"""Landmarks that triangles use; the others are irises."""
 
 _OPENINGS = (mesh.LIPS_INNER, mesh.RIGHT_EYE, mesh.LEFT_EYE)
 
@@ -139,13 +137,13 @@ class Registration:
 def _with_ring(points: NDArray[np.floating]) -> NDArray[np.floating]:
     """(504, 2) the surface's landmarks, and around them a ring of 36 that widens the oval."""
     middle = points[list(mesh.STABLE)].mean(0)
-    return np.concatenate([points[:_SURFACE], middle + RIM * (points[_OVAL] - middle)])
+    return np.concatenate([points[: mesh.SURFACE], middle + RIM * (points[_OVAL] - middle)])
 
 
 def _places(corners: NDArray[np.floating]) -> tuple[NDArray[np.bool_], NDArray[np.int32], Floats]:
     """Which pixels of the square lie in a triangle; for each of those (P, 3) the corners, and (P, 3) their shares."""
     following = np.roll(_OVAL, -1)
-    ring = np.arange(_SURFACE, _SURFACE + len(_OVAL))
+    ring = np.arange(mesh.SURFACE, mesh.SURFACE + len(_OVAL))
     after = np.roll(ring, -1)
     bands = np.concatenate([np.stack([_OVAL, following, ring], 1), np.stack([following, after, ring], 1)])
     # Eyes and mouth are filled by fans: they are laid over each other too, if not believed.

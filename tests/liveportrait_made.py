@@ -14,19 +14,7 @@ from heads.device import dtype
 from heads.liveportrait.head import LivePortrait
 from heads.liveportrait.networks import Networks, build
 from heads.liveportrait.sizes import FILES, TINY, Sizes
-from heads.liveportrait.standin import StandIn
-
-
-class Recorded(StandIn):
-    """Remembers what it was asked for."""
-
-    def __init__(self, network: str, seed: str) -> None:
-        super().__init__(network, seed)
-        self.tensors: dict[str, Tensor] = {}
-
-    def take(self, key: str, *shape: int) -> Tensor:
-        self.tensors[key] = super().take(key, *shape)
-        return self.tensors[key].clone()
+from heads.liveportrait.standin import Recorded
 
 
 def tensors(network: str, seed: str = "0", sizes: Sizes = TINY) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gioconda.faces.landmarks import Lane, Stills
-from heads import paste
+from heads import mesh, paste
 from heads.base import Face, Floats, Image
 
 Square: TypeAlias = NDArray[np.float64]
@@ -58,18 +58,14 @@ _SAME = 0.5
 """Two finds whose centres lie nearer than this share of the larger one's size are one face."""
 
 
-_SURFACE = 468
-"""Landmarks of the face's surface; those of the irises follow."""
-
-
 def size(face: Face) -> float:
     """The face's size in pixels: the mean side of the box around the landmarks of its surface."""
-    return float(np.ptp(face.points[:_SURFACE, :2], axis=0).mean())
+    return float(np.ptp(face.points[: mesh.SURFACE, :2], axis=0).mean())
 
 
 def centre(face: Face) -> Floats:
     """(2,) float32 pixels: the middle of the box around the landmarks of the surface."""
-    surface = face.points[:_SURFACE, :2]
+    surface = face.points[: mesh.SURFACE, :2]
     return np.asarray((surface.min(0) + surface.max(0)) / 2, np.float32)
 
 

@@ -103,3 +103,16 @@ class StandIn:
     def _unit(self, key: str, count: int) -> NDArray[np.float64]:
         """A vector of length 1 whose entries differ in sign only."""
         return np.where(self._even(key, count) >= 0, 1.0, -1.0) / math.sqrt(count)
+
+
+class Recorded(StandIn):
+    """Remembers what it was asked for, so that the same tensors can be written to a file or given to another network."""
+
+    def __init__(self, network: str, seed: str) -> None:
+        super().__init__(network, seed)
+        self.tensors: dict[str, Tensor] = {}
+
+    def take(self, key: str, *shape: int) -> Tensor:
+        """The tensor of that name and shape, and kept."""
+        self.tensors[key] = super().take(key, *shape)
+        return self.tensors[key].clone()

@@ -18,9 +18,6 @@ from heads.warp import raster
 from heads.warp.eyes import EYES
 from heads.warp.transfer import Placed
 
-SURFACE = 468
-"""Landmarks that the face's triangles use; the rest are irises."""
-
 RING_REACH = (0.12, 0.35, 0.65, 1.0, 2.0)
 """How far out each ring lies: share of the way from the oval (0) to the head's outline (1); the last one does not move."""
 
@@ -88,15 +85,15 @@ class Layout:
     def moved(self, placed: Placed) -> Floats:
         """(V, 3) float32 pixels: where every vertex goes."""
         out = np.empty_like(self.rest)
-        out[:SURFACE] = placed.points[:SURFACE]
+        out[: mesh.SURFACE] = placed.points[: mesh.SURFACE]
         oval = list(mesh.FACE_OVAL)
-        rings = self.rest[SURFACE : SURFACE + len(self.follow)]
+        rings = self.rest[mesh.SURFACE : mesh.SURFACE + len(self.follow)]
         rigid_rings = placed.skull.apply(rings)
         rigid_oval = placed.skull.apply(self.rest[oval])
         extra = np.tile(placed.points[oval] - rigid_oval, (len(self.follow) // len(oval), 1))
         goal = rigid_rings + self.expression[:, None] * extra
-        out[SURFACE : SURFACE + len(self.follow)] = rings + self.follow[:, None] * (goal - rings)
-        at = SURFACE + len(self.follow)
+        out[mesh.SURFACE : mesh.SURFACE + len(self.follow)] = rings + self.follow[:, None] * (goal - rings)
+        at = mesh.SURFACE + len(self.follow)
         for eye, _ in EYES:
             out[at : at + EYE_VERTICES] = self._eye(placed, self.rest[at : at + EYE_VERTICES], placed.points[list(eye)])
             at += EYE_VERTICES
@@ -128,15 +125,15 @@ def build(points: Floats, matte: Floats) -> Layout:
     eyes = [_eyeball(points, eye) for eye, _ in EYES]
     lips = points[list(mesh.LIPS_INNER)]
     mouth = np.concatenate([lips, lips.mean(0, keepdims=True)])
-    rest = np.concatenate([points[:SURFACE], rings, *eyes, mouth]).astype(np.float32)
+    rest = np.concatenate([points[: mesh.SURFACE], rings, *eyes, mouth]).astype(np.float32)
     inside = np.zeros(len(rest), np.float32)
     inside[-len(mouth) :] = 1
-    inside[SURFACE + len(rings) : -len(mouth)] = -1
+    inside[mesh.SURFACE + len(rings) : -len(mouth)] = -1
     inside[list(mesh.FACE_OVAL)] = raster.AROUND_FACE / 2
-    inside[SURFACE : SURFACE + len(rings)] = raster.AROUND_FACE * np.repeat(RING_NEAR, len(mesh.FACE_OVAL))
+    inside[mesh.SURFACE : mesh.SURFACE + len(rings)] = raster.AROUND_FACE * np.repeat(RING_NEAR, len(mesh.FACE_OVAL))
     source = np.stack([rest[:, 0], rest[:, 1], inside], 1)
-    at = SURFACE + len(rings)
-    triangles = [mesh.triangles(), _bands(list(mesh.FACE_OVAL), SURFACE, len(RING_REACH))]
+    at = mesh.SURFACE + len(rings)
+    triangles = [mesh.triangles(), _bands(list(mesh.FACE_OVAL), mesh.SURFACE, len(RING_REACH))]
     for _ in EYES:
         triangles.append(_fan(at, EYE_VERTICES - 1))
         at += EYE_VERTICES

@@ -66,9 +66,6 @@ SUPERSAMPLE = 2
 LIP_SHADE = 0.02
 """How far down the upper lip's shadow reaches, in distances between the outer eye corners."""
 
-ROWS = (teeth.row(True), teeth.row(False))
-"""Upper and lower teeth."""
-
 MIDDLE = teeth.STEPS // 2
 """Vertex in the middle of the lower row's edge."""
 
@@ -148,7 +145,7 @@ class Mouth:
         depth = bite.edge[2] - bite.landmarks[[13, 14], 2].mean()
         wide = np.array([np.clip(width, 0.85, 1.2), 1, 1])
         rows = []
-        for row, edge in ((ROWS[0], (0, SHOWN, depth)), (ROWS[1], (0, SHOWN - OVERBITE, depth + OVERBITE))):
+        for row, edge in ((teeth.row(True), (0, SHOWN, depth)), (teeth.row(False), (0, SHOWN - OVERBITE, depth + OVERBITE))):
             rows.append(line + over.scale * (row.vertices * wide + np.array(edge)) @ over.rotation.T)
         return rows[0].astype(np.float32), rows[1].astype(np.float32)
 
@@ -231,7 +228,7 @@ class Mouth:
         most = (LOWER_SHOWN[0] + opened * (LOWER_SHOWN[1] - LOWER_SHOWN[0])) * self._iod * float(placed.skull.scale)
         lower += max(0.0, shown - most) * down
         colour = _throat(placed.points, opened, box)
-        for row, vertices in ((ROWS[1], lower), (ROWS[0], placed.skull.apply(self._upper))):
+        for row, vertices in ((teeth.row(False), lower), (teeth.row(True), placed.skull.apply(self._upper))):
             drawn = raster.draw(vertices.astype(np.float32), row.values, row.triangles, box, float(SUPERSAMPLE))
             column, line = (np.ascontiguousarray(drawn[..., i]) for i in (0, 1))
             fine = cv2.remap(row.atlas, column, line, cv2.INTER_AREA, borderMode=cv2.BORDER_CONSTANT)

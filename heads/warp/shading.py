@@ -16,9 +16,6 @@ from heads.base import Cue, Floats, Image
 from heads.warp import raster
 from heads.warp.transfer import Placed
 
-SURFACE = 468
-"""Landmarks of the skin; the rest are irises."""
-
 LIMIT = 0.4
 """Natural logarithm of the ratio, at most: a third darker, half as bright again."""
 
@@ -58,16 +55,19 @@ class Shading:
 
     def __init__(self, image: Image, points: Floats) -> None:
         self._triangles = mesh.triangles()
-        self._rest = points[:SURFACE].astype(np.float64)
+        self._rest = points[: mesh.SURFACE].astype(np.float64)
         size = max(1.0, 0.02 * mesh.eye_distance(points))
         grey = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (0, 0), size)
-        x, y = (np.clip(points[:SURFACE, i].astype(int), 0, limit - 1) for i, limit in ((0, grey.shape[1]), (1, grey.shape[0])))
+        x, y = (
+            np.clip(points[: mesh.SURFACE, i].astype(int), 0, limit - 1)
+            for i, limit in ((0, grey.shape[1]), (1, grey.shape[0]))
+        )
         light = np.log(grey[y, x].astype(np.float64) + 1)
         low, high = np.percentile(light, RANGE)
         # What a place may still lose and win before it leaves the portrait's own range of light.
         self._room = np.minimum(low - BEYOND - light, 0), np.maximum(high + BEYOND - light, 0)
         flat = self._rest[:, :2] - self._rest[:, :2].mean(0)
-        self._even = np.linalg.qr(np.column_stack([np.ones(SURFACE), flat]))[0]
+        self._even = np.linalg.qr(np.column_stack([np.ones(mesh.SURFACE), flat]))[0]
         self._normals = self._turned(self._rest)
         self._light = _light(self._normals, light)
         self._lit = np.maximum(self._normals @ self._light, 0)
@@ -75,11 +75,11 @@ class Shading:
     def ratio(self, cue: Cue, placed: Placed) -> Floats:
         """(468,) float32 natural logarithm of brightness over the portrait's, at each landmark of the skin."""
         if cue.shade is not None:
-            given = cue.shade[:SURFACE].astype(np.float64)
+            given = cue.shade[: mesh.SURFACE].astype(np.float64)
             even = self._even @ (self._even.T @ given)
             given += (EVEN - 1) * even
         else:
-            face = placed.skull.undo(placed.points[:SURFACE].astype(np.float64))
+            face = placed.skull.undo(placed.points[: mesh.SURFACE].astype(np.float64))
             now = np.maximum(self._turned(face) @ self._light, 0)
             given = np.log((AMBIENT + now) / (AMBIENT + self._lit))
         # Drawn in smoothly, so that nothing pops where the portrait's range ends.
@@ -98,7 +98,7 @@ class Shading:
         ratio = self.ratio(cue, placed)
         if np.abs(ratio).max() < FAINT:
             return
-        points = placed.points[:SURFACE]
+        points = placed.points[: mesh.SURFACE]
         low = np.maximum(np.floor(points[:, :2].min(0)).astype(int) - origin, 0)
         high = np.minimum(np.ceil(points[:, :2].max(0)).astype(int) - origin + 1, (patch.shape[1], patch.shape[0]))
         if (high - low < 2).any():
@@ -119,7 +119,7 @@ class Shading:
         a, b, c = (points[self._triangles[:, k]] for k in range(3))
         across = np.cross(b - a, c - a)
         total = np.stack(
-            [sum(np.bincount(self._triangles[:, k], across[:, i], SURFACE) for k in range(3)) for i in range(3)], axis=1
+            [sum(np.bincount(self._triangles[:, k], across[:, i], mesh.SURFACE) for k in range(3)) for i in range(3)], axis=1
         )
         total /= np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9)
         return np.asarray(total * np.where(total[:, 2].mean() > 0, -1.0, 1.0))

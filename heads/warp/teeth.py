@@ -96,7 +96,7 @@ def _painted(crowns: tuple[tuple[float, float], ...], half: float, tall: float) 
     y = (tall - (np.arange(height, dtype=np.float32) + 0.5) / SCALE)[:, None]  # above the incisors' edge
     colour = np.broadcast_to(PINK, (height, width, 3)).copy()
     cover = np.broadcast_to(y > 2.0, (height, width)).astype(np.float32)
-    start, longest = 0.0, max(crown for _, crown in crowns[:1])
+    start, longest = 0.0, crowns[0][1]
     for wide, crown in crowns:
         across = np.clip((s - start) / wide, 0, 1) * 2 - 1
         here = (s >= start) & (s < start + wide)
