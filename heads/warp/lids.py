@@ -24,14 +24,32 @@ CLOSING = (0.15, 0.55)
 SHUTTING = (0.7, 0.92)
 """The same, between which what is left of the eye is covered."""
 
+LOWERED = (0.4, 0.85)
+"""The same, between which the line of lashes is drawn anew along the lid's edge: seen from above it is all there is of them."""
+
+THICK = (0.6, 1.3)
+"""Least and largest thickness of that line, in the thickness of lashes below: made-up ones are thick."""
+
 SEAM = 0.12
 """How far below the lower lid's edge that cover reaches, in openings."""
 
 FOLD = 0.4
 """How far above the open lid's edge its fold lies, in openings: lashes, crease and their shadow are left out of the skin."""
 
+OUTER = 0.6
+"""Share of that which remains at the eye's outer corner."""
+
+REACH = 0.06
+"""How far past the outer corner, in eye widths, lashes are covered."""
+
 UNDER = 0.25
 """How far below the lower lid's edge its lashes and their shadow reach, in openings."""
+
+LASH_REACH = 0.25
+"""How far around the eye lashes are looked for, in eye widths."""
+
+DARK = 0.82
+"""Brightness below which, over the skin's around the eye, they are seen."""
 
 LASHES = 0.022
 """Thickness of the lashes that stay at the closed lid's edge, in distances between the outer eye corners: 2 mm."""
@@ -55,6 +73,8 @@ class _Lid:
     """(9, 3) pixels: the upper lid's edge from inner to outer corner, in the portrait."""
     lash: Floats
     """(3,) the colour of the lashes, 0 … 255."""
+    thick: float
+    """Pixels of the line of lashes."""
     opening: float
     """Pixels."""
 
@@ -91,30 +111,33 @@ class Lids:
             edge = placed.points[[*eye[8:], eye[0]], :2]
             up = open_edge[4] - edge[4]
             up = up / max(float(np.linalg.norm(up)), 1e-6)
-            # Towards the corners lid and fold run together.
-            arch = np.sin(np.linspace(0, np.pi, len(edge)))[:, None]
-            fold = open_edge + up * arch * (FOLD * lid.opening * scale)
+            # Towards the corners lid and fold run together, steeply at the outer one, where lashes are longest.
+            along = np.linspace(0, np.pi, len(edge))[:, None]
+            arch = np.sin(along)
+            over = np.maximum(np.sqrt(arch), OUTER * np.sin(along / 2) ** 4)
+            out = open_edge[-1] - open_edge[0]
+            fold = open_edge + up * over * (FOLD * lid.opening * scale) + REACH * out * np.sin(along / 2) ** 8
             lashes = edge + up * arch * (LASHES * self._iod * scale)
             self._lay(patch, lid, placed, np.concatenate([fold, lashes[::-1]]) - origin, share, origin)
             shut = ramp(gone, *SHUTTING)
             if shut:
-                # What the landmarks leave of the eye between shut lids is covered, and the lashes drawn along the seam.
+                # What the landmarks leave of the eye between shut lids is covered.
                 under = placed.points[list(eye[8::-1]), :2] - up * arch * (SEAM * lid.opening * scale)
                 self._lay(patch, lid, placed, np.concatenate([lashes, under[::-1]]) - origin, shut, origin)
-                self._seam(patch, lid, edge - origin, shut)
+            self._seam(patch, lid, edge - origin, ramp(gone, *LOWERED))
 
     def _seam(self, patch: Image, lid: _Lid, edge: NDArray[np.floating], share: float) -> None:
-        """Draw the line of lashes along shut lids."""
-        thick = max(1, round(0.6 * LASHES * self._iod))
+        """Draw the line of lashes along a lowered lid."""
+        thick = max(1, round(lid.thick))
         low = np.maximum(np.floor(edge.min(0)).astype(int) - 3 * thick, 0)
         high = np.minimum(np.ceil(edge.max(0)).astype(int) + 3 * thick, (patch.shape[1], patch.shape[0]))
-        if (high - low < 3).any():
+        if share == 0 or (high - low < 3).any():
             return
         line = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
         path = [np.rint((edge - low - 0.5) * 16).astype(np.int32)]
         cv2.polylines(line, path, isClosed=False, color=255, thickness=thick, lineType=cv2.LINE_AA, shift=4)
         cover = cv2.GaussianBlur(line.astype(np.float32), (0, 0), 0.35 * thick + 0.3)[..., None] * np.float32(
-            0.85 * share / 255
+            0.75 * share / 255
         )
         window = np.s_[low[1] : high[1], low[0] : high[0]]
         patch[window] = np.rint(patch[window] * (1 - cover) + lid.lash * cover).astype(np.uint8)
@@ -156,11 +179,23 @@ def _skin(image: Image, points: Floats, eye: tuple[int, ...]) -> _Lid | None:
     grown = middle + 1.12 * (np.concatenate([contour, wide]) - middle)
     hole = np.zeros(box.shape[:2], np.uint8)
     cv2.fillConvexPoly(hole, cv2.convexHull(np.rint((grown - low - 0.5) * 16).astype(np.int32)), 1, shift=4)
+    # Lashes reach further at the outer corner: what is darker than the skin around the eye is none.
+    grey = box.mean(-1)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(LASH_REACH * width) + 1,) * 2)
+    around = cv2.dilate(hole, disc) > hole
+    dark = grey < DARK * np.median(grey[around] if around.any() else grey)
+    hole[(cv2.dilate((dark & around).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0) & around] = 1
     filled = spread(box, (1 - hole).astype(np.float32), max(1, round(0.12 * width)))
     soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), max(0.6, 0.04 * width))[..., None]
     skin = np.clip(np.rint(soft * filled + (1 - soft) * box), 0, 255).astype(np.uint8)
     rest = points[[*eye[8:], eye[0]]]
-    return _Lid(low.astype(np.float32), skin, rest, _lash(image, rest), gap)
+    band = np.zeros_like(hole)
+    edge = rest[:, :2] - low - 0.5
+    outline = np.concatenate([edge, edge[::-1] - 0.5 * FOLD * gap * down])
+    cv2.fillPoly(band, [np.rint(outline * 16).astype(np.int32)], 1, shift=4)
+    unit = LASHES * mesh.eye_distance(points)
+    thick = float(np.clip((dark & (band > 0)).sum() / width, THICK[0] * unit, THICK[1] * unit))
+    return _Lid(low.astype(np.float32), skin, rest, _lash(image, rest), thick, gap)
 
 
 def _lash(image: Image, edge: Floats) -> Floats:

@@ -19,6 +19,8 @@ from heads.warp import raster, teeth
 from heads.warp.transfer import Placed
 
 _JAW = mesh.SHAPE["jawOpen"]
+_SMILE = [mesh.SHAPE["mouthSmileLeft"], mesh.SHAPE["mouthSmileRight"]]
+_ROUND = [mesh.SHAPE["mouthPucker"], mesh.SHAPE["mouthFunnel"]]
 
 JAW_CERTAIN = 0.5
 """Rise of the jaw's blendshape from which the chin's landmark is believed whole."""
@@ -37,9 +39,13 @@ PALATE = np.array([0.36, 0.16, 0.15], np.float32)
 THROAT = np.array([0.19, 0.08, 0.08], np.float32)
 """Colours as shares of the light."""
 
-SHOWN = 0.042
-"""How far the upper incisors' edge lies below the line between closed lips, in distances between the outer eye corners: 4 mm
-show when the lips part (Vig and Brundo, "The kinetics of anterior tooth display", J. Prosthet. Dent. 39, 1978)."""
+SHOWN = 0.056
+"""How far the upper incisors' edge lies below the line between closed lips, in distances between the outer eye corners: 2 to 4
+mm show when the lips part (Vig and Brundo, "The kinetics of anterior tooth display", J. Prosthet. Dent. 39, 1978), one more of
+those whose teeth are seen in six clips."""
+
+RAISED = 0.03
+"""How much further below it that edge lies in a portrait with a full smile of closed lips, which draws the line up."""
 
 LOWER_SHOWN = (0.10, 0.032)
 """Most of the lower incisors that shows above the lower lip, in the same unit, with the jaw shut and wide open: a lip drawn
@@ -63,11 +69,20 @@ OVERBITE = 0.022
 SUPERSAMPLE = 2
 """Teeth are painted this many times finer than the frame and averaged."""
 
+ROUNDED = (0.2, 0.5)
+"""Weight of the blendshapes that push the lips forward, between which the teeth behind them are lost in the dark."""
+
+HIDDEN = 0.75
+"""Share of them that is: such lips stand before them like a tube (looked at: a child's "oh")."""
+
 LIP_SHADE = 0.02
 """How far down the upper lip's shadow reaches, in distances between the outer eye corners."""
 
 MIDDLE = teeth.STEPS // 2
 """Vertex in the middle of the lower row's edge."""
+
+TINTED = (0.9, 1.1)
+"""Limits of that light's colour over its grey: glasses reflect green, a beam of the sun is no more yellow."""
 
 GAIN = (0.4, 2.2)
 """Limits of the colour gain from the driver's mouth to the portrait's light."""
@@ -125,12 +140,14 @@ class Mouth:
         self._points = first.face.points
         self._iod = mesh.eye_distance(self._points)
         self._own = mesh.mouth_gap(self._points)
+        self._smile = float(np.mean(first.face.expression[_SMILE]))
         self._light = _around(first.image, self._points)
         self._white = _white(first.image, self._points)
         self._vivid = min(1.0, _saturation(self._light) / VIVID)
         widest = max(portraits, key=lambda p: mesh.mouth_gap(p.face.points))
         helps = mesh.mouth_gap(widest.face.points) >= max(mesh.SHOWS_MOUTH, STRETCH[0] * self._own)
         self._other = _view(widest.image, widest.face.points) if helps else None
+        self._round_rest = neutral.expression[_ROUND]
         self._jaw, self._jaw_rest = bite.jaw * self._iod, float(neutral.expression[_JAW])
         self._upper, self._lower = self._rows(bite)
 
@@ -144,8 +161,8 @@ class Mouth:
         line = upper + 0.5 * min(1.0, mesh.SHOWS_MOUTH / max(self._own, 1e-6)) * (lower - upper)
         depth = bite.edge[2] - bite.landmarks[[13, 14], 2].mean()
         wide = np.array([np.clip(width, 0.85, 1.2), 1, 1])
-        rows = []
-        for row, edge in ((teeth.row(True), (0, SHOWN, depth)), (teeth.row(False), (0, SHOWN - OVERBITE, depth + OVERBITE))):
+        shown, rows = SHOWN + RAISED * self._smile * (self._own < mesh.SHOWS_MOUTH), []
+        for row, edge in ((teeth.row(True), (0, shown, depth)), (teeth.row(False), (0, shown - OVERBITE, depth + OVERBITE))):
             rows.append(line + over.scale * (row.vertices * wide + np.array(edge)) @ over.rotation.T)
         return rows[0].astype(np.float32), rows[1].astype(np.float32)
 
@@ -218,6 +235,12 @@ class Mouth:
         believed = min(1.0, opened / JAW_CERTAIN) * chin
         return np.asarray(believed if np.linalg.norm(believed[:2]) > np.linalg.norm(jaw[:2]) else jaw, np.float32)
 
+    def _rounded(self, cue: Cue) -> float:
+        """0 … 1: how far the lips are pushed forward, beyond the neutral frame's."""
+        weights = cue.expression
+        low, high = ROUNDED
+        return float(np.clip((float(np.max(weights[_ROUND] - 0.5 * self._round_rest)) - low) / (high - low), 0, 1))
+
     def _modelled(self, mask: Floats, placed: Placed, cue: Cue, box: tuple[int, int, int, int]) -> Image:
         """Teeth and tongue in the portrait's light, before a dark throat."""
         opened = float(np.clip(mesh.mouth_gap(placed.points) / OPEN_JAW, 0, 1))
@@ -228,16 +251,18 @@ class Mouth:
         most = (LOWER_SHOWN[0] + opened * (LOWER_SHOWN[1] - LOWER_SHOWN[0])) * self._iod * float(placed.skull.scale)
         lower += max(0.0, shown - most) * down
         colour = _throat(placed.points, opened, box)
+        clear = 1 - HIDDEN * self._rounded(cue)
         for row, vertices in ((teeth.row(False), lower), (teeth.row(True), placed.skull.apply(self._upper))):
             drawn = raster.draw(vertices.astype(np.float32), row.values, row.triangles, box, float(SUPERSAMPLE))
             column, line = (np.ascontiguousarray(drawn[..., i]) for i in (0, 1))
             fine = cv2.remap(row.atlas, column, line, cv2.INTER_AREA, borderMode=cv2.BORDER_CONSTANT)
             seen = np.asarray(cv2.resize(fine, box[2:], interpolation=cv2.INTER_AREA), np.float32)
-            colour = colour * (1 - seen[..., 3:]) + seen[..., :3] * seen[..., 3:]
+            cover = clear * seen[..., 3:]
+            colour = colour * (1 - cover) + seen[..., :3] * cover
         # The upper lip shades what lies right behind it: the shifted opening is what it leaves in the light.
         depth = max(0.8, LIP_SHADE * self._iod)
         fallen = cv2.warpAffine(mask, np.array([[1, 0, 0], [0, 1, depth]]), box[2:], borderMode=cv2.BORDER_REPLICATE)
-        shade = np.clip(0.45 + 0.55 * cv2.GaussianBlur(fallen, (0, 0), depth), 0.45, 1)[..., None]
+        shade = np.clip(0.6 + 0.4 * cv2.GaussianBlur(fallen, (0, 0), depth), 0.6, 1)[..., None]
         return np.asarray(np.clip(_muted(colour * shade * self._white, self._vivid), 0, 255), np.uint8)
 
 
@@ -298,5 +323,5 @@ def _white(image: Image, points: Floats) -> Floats:
     bright = np.percentile(eyes, 90, axis=0) if len(eyes) else skin
     level = max(float(bright.mean()), LIT_SKIN * float(skin.mean()))
     # Half of the light's tint: eyes and skin are not neutral themselves.
-    tint = 0.5 + 0.5 * bright / max(float(bright.mean()), 1.0)
+    tint = 0.5 + 0.5 * np.clip(bright / max(float(bright.mean()), 1.0), *TINTED)
     return np.asarray(np.clip(level * tint, 60, 250), np.float32)
