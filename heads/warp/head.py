@@ -13,11 +13,10 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from heads import mesh
 from heads.ahead import ahead
 from heads.base import Channel, Cue, Floats, HeadError, Identity, Image, Portrait, Precision
 from heads.carry import Limit
-from heads.warp import eyes, layers, layout, lids, mouth, raster, shading
+from heads.warp import corners, eyes, layers, layout, lids, mouth, raster, shading
 from heads.warp.transfer import Placed, Transfer
 
 THREADED = 3
@@ -99,10 +98,11 @@ class Warp:
         parts = layers.Layers(
             identity.state["person"].astype(np.uint8), identity.state["behind"].astype(np.uint8), identity.state["matte"]
         )
-        stage = layers.Stage(image, parts, mesh.eye_distance(portrait.face.points))
+        stage = layers.Stage(image, parts, portrait.face.points)
         light = shading.Shading(image, portrait.face.points)
         gaze = eyes.Eyes(image, portrait.face.points)
         skin = lids.Lids(image, portrait.face.points)
+        ends = corners.Corners(image, portrait.face.points)
         inside = mouth.Mouth(self._teeth, identity.portraits, neutral)
         moves = _moves(portrait, neutral, cues, stage.concerned)
         # Where the face goes is worked out in a thread of its own, while the frame before is composed.
@@ -111,6 +111,7 @@ class Warp:
                 frame = image.copy()
                 x, y, w, h = maps.window
                 patch = stage.compose(maps)
+                ends.clean(patch, maps, placed, (x, y))
                 light.shade(patch, cue, placed, (x, y))
                 gaze.paint(patch, np.maximum(-maps.kind, 0), placed, (x, y))
                 skin.cover(patch, placed, (x, y))

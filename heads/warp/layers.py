@@ -55,6 +55,10 @@ EDGE_NOISE = 1e-4
 CERTAIN = (0.03, 0.05)
 """How far inside and outside the matte's edge it is believed as it is, in the same unit: a few pixels of the network's own."""
 
+CALM = 0.4
+"""Pixels of the portrait (standard deviation) by which moving hair is softened: how it moves is known to a pixel or two only,
+and strands sharper than that shimmer. Standing still it is the portrait's own; the face is never softened."""
+
 FINE = 2
 """How many times larger than the portrait the person's texels are kept."""
 
@@ -180,16 +184,23 @@ class Stage:
     Args:
         image: (H, W, 3) uint8, the portrait.
         layers: the portrait taken apart.
-        iod: distance between the outer eye corners, pixels.
+        points: (478, 3) float32, its landmarks, pixels.
     """
 
-    def __init__(self, image: Image, layers: Layers, iod: float) -> None:
-        self._iod, reach = iod, max(1, round(WEB * iod))
+    def __init__(self, image: Image, layers: Layers, points: Floats) -> None:
+        self._iod = mesh.eye_distance(points)
+        reach = max(1, round(WEB * self._iod))
         cover = np.rint(255 * layers.matte).astype(np.uint8)
         whole = np.dstack([layers.person, cover])
         # Sampled from twice the size, a bilinear look-up keeps what a bicubic one would, at a fraction of its cost.
         size = (FINE * image.shape[1], FINE * image.shape[0])
-        self._person = cv2.resize(whole, size, interpolation=cv2.INTER_LANCZOS4)
+        person = cv2.resize(whole, size, interpolation=cv2.INTER_LANCZOS4)
+        face = np.zeros(person.shape[:2], np.uint8)
+        loop = FINE * points[list(mesh.FACE_OVAL), :2] - 0.5
+        cv2.fillPoly(face, [np.rint(loop * 16).astype(np.int32)], 255, shift=4)
+        inside = cv2.GaussianBlur(face, (0, 0), 0.05 * FINE * self._iod).astype(np.float32) / 255
+        soft = cv2.GaussianBlur(person, (0, 0), CALM * FINE)
+        self._person = np.asarray(cv2.blendLinear(person, soft, inside, 1 - inside), np.uint8)
         self._coarse = _coarse(layers.person, cover, reach)
         self._behind, self._own = (cv2.cvtColor(part, cv2.COLOR_RGB2RGBA) for part in (layers.behind, image))
         self.concerned: NDArray[np.bool_] = (cover > 0) | (layers.behind != image).any(-1)

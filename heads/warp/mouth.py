@@ -20,6 +20,7 @@ from heads.warp.transfer import Placed
 
 _JAW = mesh.SHAPE["jawOpen"]
 _SMILE = [mesh.SHAPE["mouthSmileLeft"], mesh.SHAPE["mouthSmileRight"]]
+_DRAWN = [mesh.SHAPE["mouthLowerDownLeft"], mesh.SHAPE["mouthLowerDownRight"]]
 _ROUND = [mesh.SHAPE["mouthPucker"], mesh.SHAPE["mouthFunnel"]]
 
 JAW_CERTAIN = 0.5
@@ -35,8 +36,8 @@ AROUND = (164, 165, 391, 18, 83, 313, 92, 322, 106, 335)
 """Landmarks of the skin around the lips, where the light on the mouth is read."""
 
 TONGUE = np.array([0.92, 0.55, 0.53], np.float32)
-PALATE = np.array([0.36, 0.16, 0.15], np.float32)
-THROAT = np.array([0.19, 0.08, 0.08], np.float32)
+PALATE = np.array([0.46, 0.25, 0.25], np.float32)
+THROAT = np.array([0.34, 0.17, 0.17], np.float32)
 """Colours as shares of the light."""
 
 SHOWN = 0.056
@@ -47,14 +48,17 @@ those whose teeth are seen in six clips."""
 RAISED = 0.03
 """How much further below it that edge lies in a portrait with a full smile of closed lips, which draws the line up."""
 
-LOWER_SHOWN = (0.10, 0.032)
-"""Most of the lower incisors that shows above the lower lip, in the same unit, with the jaw shut and wide open: a lip drawn
-down bares them, but a jaw that drops takes the lip along (2.9 mm there)."""
+LOWER_SHOWN = (0.008, 0.030, 0.10)
+"""Most of the lower incisors that shows above the lower lip, in the same unit: with lips just apart, with the jaw wide open
+(2.9 mm: it takes the lip along), and where the blendshape says that the lip is drawn down as far as can be."""
+
+DRAWN = 0.6
+"""Weight of that blendshape at which it is."""
 
 OPEN_JAW = 0.25
 """Gap of the lips, in the same unit, at which the jaw counts as wide open."""
 
-TONGUE_TOP = (0.85, 0.40)
+TONGUE_TOP = (0.45, 0.40)
 """How far down the opening the tongue's back lies, as a share of its height, with lips just apart and wide open."""
 
 VIVID = 0.25
@@ -183,7 +187,7 @@ class Mouth:
             return
         box = (int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
         window = np.s_[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
-        mask = np.asarray(cv2.GaussianBlur(lips[window], (3, 3), 0), np.float32)
+        mask = np.asarray(cv2.GaussianBlur(lips[window], (0, 0), 0.9), np.float32)
         if not mask.any():
             return
         whole = (box[0] + origin[0], box[1] + origin[1], box[2], box[3])
@@ -248,13 +252,16 @@ class Mouth:
         lower = placed.skull.apply(self._lower) + self._lowered(placed, cue)
         edge = lower[MIDDLE].astype(np.float64)
         shown = float((placed.points[14] - edge)[:2] @ down[:2])
-        most = (LOWER_SHOWN[0] + opened * (LOWER_SHOWN[1] - LOWER_SHOWN[0])) * self._iod * float(placed.skull.scale)
+        drawn = min(1.0, float(np.mean(cue.expression[_DRAWN])) / DRAWN)
+        closed, wide, bared = LOWER_SHOWN
+        most = closed + opened * (wide - closed)
+        most = (most + drawn * (bared - most)) * self._iod * float(placed.skull.scale)
         lower += max(0.0, shown - most) * down
         colour = _throat(placed.points, opened, box)
         clear = 1 - HIDDEN * self._rounded(cue)
         for row, vertices in ((teeth.row(False), lower), (teeth.row(True), placed.skull.apply(self._upper))):
-            drawn = raster.draw(vertices.astype(np.float32), row.values, row.triangles, box, float(SUPERSAMPLE))
-            column, line = (np.ascontiguousarray(drawn[..., i]) for i in (0, 1))
+            places = raster.draw(vertices.astype(np.float32), row.values, row.triangles, box, float(SUPERSAMPLE))
+            column, line = (np.ascontiguousarray(places[..., i]) for i in (0, 1))
             fine = cv2.remap(row.atlas, column, line, cv2.INTER_AREA, borderMode=cv2.BORDER_CONSTANT)
             seen = np.asarray(cv2.resize(fine, box[2:], interpolation=cv2.INTER_AREA), np.float32)
             cover = clear * seen[..., 3:]
