@@ -81,7 +81,7 @@ def nod(stage: Stage) -> None:
 def shake(stage: Stage) -> None:
     """No: to one side and the other, dying away; brows together, lips pressed."""
     side = float(stage.rng.choice([-1, 1]))
-    keys = [(0.22, 7.5, 0.30), (0.55, -9.0, 0.40), (0.98, 8.0, 0.40), (1.41, -5.5, 0.36), (1.80, 2.5, 0.32), (2.14, 0.0, 0.5)]
+    keys = [(0.22, 9.5, 0.30), (0.55, -11.5, 0.40), (0.98, 10.0, 0.40), (1.41, -6.5, 0.36), (1.80, 3.0, 0.32), (2.14, 0.0, 0.5)]
     yaw = track(stage.t, [(at, (side * to,), span) for at, to, span in keys], 1)[:, 0]
     stage.head(yaw, yaw=1, roll=0.14)
     around = hump(stage.t, 0.15, 0.45, 1.1, 0.9)
@@ -114,9 +114,9 @@ def surprise(stage: Stage) -> None:
     t, at = stage.t, 0.6
     stage.blink(at - 0.22)
     up = hump(t, at, 0.26, 0.85, 0.9)
-    stage.add(up, browInnerUp=0.75, browOuterUpLeft=0.78, browOuterUpRight=0.70, eyeWide=0.60)
+    stage.add(up, browInnerUp=0.75, browOuterUpLeft=0.78, browOuterUpRight=0.70, eyeWide=0.75)
     gasp = hump(t, at + 0.06, 0.28, 0.55, 0.8)
-    stage.add(gasp, jawOpen=0.30, mouthFunnel=0.14, mouthUpperUp=0.05, mouthStretch=0.05)
+    stage.add(gasp, jawOpen=0.46, mouthFunnel=0.36)
     stage.head(hump(t, at + 0.02, 0.32, 0.6, 1.1), pitch=-3.2, roll=-0.8, yaw=1.0)
     stage.shift += np.outer(hump(t, at + 0.02, 0.32, 0.6, 1.1), (0.0, -0.012, 0.05))
     stage.add(hump(t, at + 1.15, 0.7, 0.3, 0.9), mouthSmileLeft=0.46, mouthSmileRight=0.40, cheekSquint=0.35, eyeSquint=0.18)
