@@ -81,7 +81,7 @@ def nod(stage: Stage) -> None:
 def shake(stage: Stage) -> None:
     """No: to one side and the other, dying away; brows together, lips pressed."""
     side = float(stage.rng.choice([-1, 1]))
-    keys = [(0.22, 9.5, 0.30), (0.55, -11.5, 0.40), (0.98, 10.0, 0.40), (1.41, -6.5, 0.36), (1.80, 3.0, 0.32), (2.14, 0.0, 0.5)]
+    keys = [(0.22, 9.0, 0.30), (0.55, -10.8, 0.40), (0.98, 9.6, 0.40), (1.41, -6.5, 0.36), (1.80, 3.0, 0.32), (2.14, 0.0, 0.5)]
     yaw = track(stage.t, [(at, (side * to,), span) for at, to, span in keys], 1)[:, 0]
     stage.head(yaw, yaw=1, roll=0.14)
     around = hump(stage.t, 0.15, 0.45, 1.1, 0.9)
