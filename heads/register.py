@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from heads import mesh, rigid
 from heads.base import Floats, Image
+from heads.shares import shares
 
 SIDE = 160
 """Pixels of the square in which faces are laid over each other. With the flow's settings below the cheapest of fifteen within
@@ -149,19 +150,4 @@ def _places(corners: NDArray[np.floating]) -> tuple[NDArray[np.bool_], NDArray[n
     # Eyes and mouth are filled by fans: they are laid over each other too, if not believed.
     fans = [[(loop[0], loop[i], loop[i + 1]) for i in range(1, len(loop) - 1)] for loop in _OPENINGS]
     triangles = np.concatenate([mesh.triangles(), bands, *fans]).astype(np.int32)
-    drawn = np.full((SIDE, SIDE), -1, np.int32)
-    for index, triangle in enumerate(triangles):
-        cv2.fillConvexPoly(drawn, np.rint((corners[triangle] - 0.5) * 16).astype(np.int32), index, shift=4)
-    inside = drawn >= 0
-    chosen = triangles[drawn[inside]]
-    a, b, c = (corners[chosen[:, k]] for k in range(3))
-    y, x = np.nonzero(inside)
-    p = np.stack([x + 0.5, y + 0.5], 1)
-
-    def area(u: NDArray[np.floating], v: NDArray[np.floating]) -> NDArray[np.floating]:
-        return u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]
-
-    whole = area(b - a, c - a)
-    whole = np.where(np.abs(whole) < 1e-6, 1e-6, whole)
-    second, third = area(p - a, c - a) / whole, area(b - a, p - a) / whole
-    return inside, chosen, np.stack([1 - second - third, second, third], 1).astype(np.float32)
+    return shares(corners, triangles, (SIDE, SIDE))

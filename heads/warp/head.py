@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from heads.ahead import ahead
 from heads.base import Channel, Cue, Floats, HeadError, Identity, Image, Portrait, Precision
 from heads.carry import Limit
-from heads.warp import corners, eyes, layers, layout, lids, mouth, raster, shading
+from heads.warp import corners, eyes, fusion, layers, layout, lids, mouth, raster, shading, study
 from heads.warp.transfer import Placed, Transfer
 
 THREADED = 3
@@ -60,7 +60,7 @@ class Warp:
         return cls(mouth.Teeth.tiny(seed))
 
     def enroll(self, portraits: Sequence[Portrait]) -> Identity:
-        """Take the first portrait apart into person and background; the others may lend the inside of an open mouth."""
+        """Take the first portrait apart into person and background, and see what the others show of the face."""
         if len(portraits) not in self.shots:
             raise HeadError(
                 f"The warp head was given {len(portraits)} portraits. It takes {self.shots.start} to {self.shots.stop - 1}. "
@@ -69,6 +69,8 @@ class Warp:
         first = portraits[0]
         parts = layers.split(first.image, first.matte, first.face.points)
         state = {"person": parts.person.astype(np.float32), "behind": parts.behind.astype(np.float32), "matte": parts.matte}
+        if len(several := study.distinct(portraits)) > 1:
+            state |= study.studied(several)
         return Identity(self.name, tuple(portraits), state)
 
     def animate(self, identity: Identity, neutral: Cue, cues: Iterator[Cue], *, lookahead: int = 8) -> Iterator[Image]:
@@ -78,7 +80,8 @@ class Warp:
                 f"The identity was made by the head {identity.head!r}. The warp head needs one of its own. "
                 "Enroll the portraits again."
             )
-        if missing := {"person", "behind", "matte"} - set(identity.state):
+        needed = {"person", "behind", "matte", *(study.STATE if len(study.distinct(identity.portraits)) > 1 else ())}
+        if missing := needed - set(identity.state):
             raise HeadError(
                 f"The identity lacks {', '.join(sorted(missing))}. It was not saved whole. Enroll the portraits again."
             )
@@ -103,11 +106,13 @@ class Warp:
         gaze = eyes.Eyes(image, portrait.face.points)
         skin = lids.Lids(image, portrait.face.points)
         ends = corners.Corners(image, portrait.face.points)
-        inside = mouth.Mouth(self._teeth, identity.portraits, neutral)
-        moves = _moves(portrait, neutral, cues, stage.concerned)
+        inside = mouth.Mouth(self._teeth, identity.portraits[:1], neutral)
+        several = study.distinct(identity.portraits)
+        others = fusion.Others(several, identity.state, neutral.expression) if len(several) > 1 else None
+        moves = _moves(portrait, neutral, cues, stage.concerned, others)
         # Where the face goes is worked out in a thread of its own, while the frame before is composed.
         with closing(ahead(moves, depth=1) if lookahead >= THREADED else moves) as ready:
-            for cue, placed, maps in ready:
+            for cue, placed, maps, overlay in ready:
                 frame = image.copy()
                 x, y, w, h = maps.window
                 patch = stage.compose(maps)
@@ -116,13 +121,15 @@ class Warp:
                 gaze.paint(patch, np.maximum(-maps.kind, 0), placed, (x, y))
                 skin.cover(patch, placed, (x, y))
                 inside.fill(patch, raster.openings(maps), placed, cue, (x, y))
+                if others is not None:
+                    others.lay(patch, overlay, (x, y))
                 frame[y : y + h, x : x + w] = patch
                 yield frame
 
 
 def _moves(
-    portrait: Portrait, neutral: Cue, cues: Iterator[Cue], concerned: NDArray[np.bool_]
-) -> Generator[tuple[Cue, Placed, raster.Maps]]:
+    portrait: Portrait, neutral: Cue, cues: Iterator[Cue], concerned: NDArray[np.bool_], others: fusion.Others | None
+) -> Generator[tuple[Cue, Placed, raster.Maps, fusion.Overlay]]:
     """For each cue: the cue that counts (the last one found), where the face goes, and where each pixel comes from."""
     shape = layout.build(portrait.face.points, portrait.matte)
     transfer = Transfer(portrait.face.points, portrait.align, neutral, portrait.face.pose)
@@ -131,7 +138,9 @@ def _moves(
     for cue in cues:
         held = cue if cue.found else held
         placed = transfer(held)
-        yield held, placed, canvas.maps(shape.moved(placed), shape.source, shape.triangles, placed.points)
+        vertices = shape.moved(placed)
+        overlay = () if others is None else others.overlay(placed, vertices, held)
+        yield held, placed, canvas.maps(vertices, shape.source, shape.triangles, placed.points), overlay
 
 
 def _box(vertices: Floats, image: Image) -> raster.Box:

@@ -137,11 +137,11 @@ def build(points: Floats, matte: Floats) -> Layout:
     inside[mesh.SURFACE : mesh.SURFACE + len(rings)] = raster.AROUND_FACE * np.repeat(RING_NEAR, len(mesh.FACE_OVAL))
     source = np.stack([rest[:, 0], rest[:, 1], inside], 1)
     at = mesh.SURFACE + len(rings)
-    triangles = [mesh.triangles(), _bands(list(mesh.FACE_OVAL), mesh.SURFACE, len(RING_REACH))]
+    triangles = [mesh.triangles(), bands(list(mesh.FACE_OVAL), mesh.SURFACE, len(RING_REACH))]
     for _ in EYES:
-        triangles.append(_fan(at, EYE_VERTICES - 1))
+        triangles.append(fan(at, EYE_VERTICES - 1))
         at += EYE_VERTICES
-    triangles.append(_fan(at, len(lips)))
+    triangles.append(fan(at, len(lips)))
     return Layout(source, np.concatenate(triangles).astype(np.int32), rest, follow, expression, iod)
 
 
@@ -216,7 +216,7 @@ def _eyeball(points: Floats, eye: tuple[int, ...]) -> Floats:
     return np.concatenate([centre + EYE_MARGIN * (lids - centre), centre[None]])
 
 
-def _bands(oval: list[int], first: int, rings: int) -> NDArray[np.int32]:
+def bands(oval: list[int], first: int, rings: int) -> NDArray[np.int32]:
     """Triangles between the oval and the first ring, and between each ring and the next."""
     n, out = len(oval), []
     loops = [oval] + [list(range(first + k * n, first + (k + 1) * n)) for k in range(rings)]
@@ -227,6 +227,6 @@ def _bands(oval: list[int], first: int, rings: int) -> NDArray[np.int32]:
     return np.array(out, np.int32)
 
 
-def _fan(at: int, count: int) -> NDArray[np.int32]:
+def fan(at: int, count: int) -> NDArray[np.int32]:
     """Triangles of a loop of `count` vertices from `at` around a centre that follows them."""
     return np.array([(at + i, at + (i + 1) % count, at + count) for i in range(count)], np.int32)

@@ -1,0 +1,246 @@
+"""Several portraits of one person: every part of the face takes its texels from those that show it best.
+
+Frame by frame, what the other portraits show is laid over what the first one does: a smile with its own creases, closed lids,
+the far cheek, teeth. Hair and background stay the first portrait's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from heads import mesh, rigid
+from heads.base import Cue, Floats, Image, Portrait
+from heads.warp import atlas, nearness, raster
+from heads.warp.atlas import Atlas
+from heads.warp.eyes import opening
+from heads.warp.layers import spread
+from heads.warp.mouth import PARTING
+from heads.warp.study import STEP
+from heads.warp.transfer import Placed
+
+ROUGH = 6
+"""Pixels of a frame per look at where a portrait is seen at all."""
+
+FAINT = 0.01
+"""Share of a portrait's texels that is not worth mixing in: two grey levels at most."""
+
+PRINT = 2.0
+"""How many times larger than the first portrait's face the others' texels are kept: a bilinear look-up then blurs nothing."""
+
+PRINT_SIDE = 1024
+"""Pixels of the longer side of a kept face, at most: 3 MB."""
+
+HIDDEN = 0.2
+"""Share of the texels' weight, with what the first portrait shows taken as whole, from which the others replace it."""
+
+LIT_SIDE = 256
+"""Pixels of the longer side of the grid over a kept face on which its colours are corrected."""
+
+STRETCH = (1.5, 2.3)
+"""Opening of a frame's mouth or eye over a portrait's, between which what that one shows inside is stretched too far."""
+
+SHUT = 0.13
+"""Height over width of an eye's opening that shows what is in it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """What one portrait shows in one frame."""
+
+    portrait: int
+    box: raster.Box
+    """(x, y, W, H) pixels of the frame."""
+    across: Floats
+    down: Floats
+    """(H, W) where its texels lie in its print, as `cv2.remap` takes it."""
+    share: Floats
+    """(H, W) 0 … 1, how much of them is taken."""
+
+
+Overlay: TypeAlias = tuple[_Piece, ...]
+"""What the other portraits show in one frame."""
+
+
+class Others:
+    """Lays what the other portraits of a person show over the first one's frames.
+
+    Args:
+        portraits: two or more, from `heads.warp.study.distinct`.
+        state: what `heads.warp.study.studied` found out about them.
+        rest: (52,) blendshapes of the driver's neutral frame.
+    """
+
+    def __init__(self, portraits: Sequence[Portrait], state: Mapping[str, Floats], rest: Floats) -> None:
+        self._size = portraits[0].image.shape[1::-1]
+        self._sheet = Atlas(portraits[0])
+        self._points, self._facing, self._trust = state["points"], state["facing"], state["trust"]
+        self._expression = np.array([portrait.face.expression for portrait in portraits])
+        self._near = nearness.Nearness(self._points, self._expression)
+        self._rest = self._expression[0] - rest
+        self._masks = nearness.masks(self._sheet, STEP)
+        shown = np.einsum("rhw,khw->rk", self._masks, self._facing * self._trust) / self._masks.sum((1, 2))[:, None]
+        self._worth = np.asarray(np.maximum(shown, 1e-3) * state["worth"], np.float32)
+        self._gaps = np.array([mesh.mouth_gap(points) for points in self._points])
+        self._eyes = np.array([[_slit(p, eye) for p in self._points] for eye in (mesh.RIGHT_EYE, mesh.LEFT_EYE)])
+        prints = [_print(self._sheet, *given) for given in zip(portraits, self._points, state["gains"], strict=True)]
+        self._prints, self._whence = zip(*prints, strict=True)
+
+    def overlay(self, placed: Placed, vertices: Floats, cue: Cue) -> Overlay:
+        """What is to be laid over a frame; empty where the first portrait alone shows it.
+
+        Args:
+            placed: the face in the frame.
+            vertices: (V, 3) the frame's moved mesh (`heads.warp.layout.Layout.moved`).
+            cue: the driver's.
+        """
+        share = self._weights(placed, cue)
+        used = [k for k in range(1, share.shape[1]) if share[:, k].max() > 0]
+        if not used:
+            return ()
+        seen = np.einsum("rk,rhw->khw", share, self._masks) * self._facing
+        # What hardly anybody shows remains the first portrait's.
+        whole = np.maximum(np.maximum(seen.sum(0), HIDDEN * self._facing[0]), 1e-6)
+        taken = seen * self._trust / whole
+        corners = self._sheet.vertices(placed.points, vertices[atlas.SURFACE : self._sheet.skin])
+        box = _around(corners, self._size)
+        values = np.column_stack([self._sheet.places, np.zeros(len(corners))]).astype(np.float32)
+        scale = min(1.0, raster.FINE / max(box[2:]))
+        column, row, _ = cv2.split(raster.draw(corners, values, self._sheet.triangles, box, scale))
+        column -= 0.5
+        row -= 0.5
+        pieces = (self._piece(k, taken[k], column, row, box) for k in used)
+        return tuple(piece for piece in pieces if piece is not None)
+
+    def _piece(self, k: int, taken: Floats, column: Floats, row: Floats, box: raster.Box) -> _Piece | None:
+        """What one portrait shows, within the part of a box where it does.
+
+        Args:
+            taken: (h, w) its share over every `STEP`-th pixel of the sheet.
+            column, row: (H, W) pixels of the sheet that the box's show, both perhaps smaller than it.
+        """
+        rough = [np.ascontiguousarray((field[::ROUGH, ::ROUGH] + 0.5) / STEP - 0.5) for field in (column, row)]
+        where = cv2.remap(taken, rough[0], rough[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        left, top, wide, high = (ROUGH * n for n in cv2.boundingRect((where > FAINT).astype(np.uint8)))
+        if not wide:
+            return None
+        height, width = column.shape
+        x, y = max(0, left - ROUGH), max(0, top - ROUGH)
+        w, h = min(width, left + wide + ROUGH) - x, min(height, top + high + ROUGH) - y
+        whence, part = self._whence[k], np.s_[y : y + h, x : x + w]
+        whence[..., 2] = cv2.resize(taken, whence.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        here = [np.ascontiguousarray(field[part]) for field in (column, row)]
+        found = cv2.remap(whence, here[0], here[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        grown = [box[2] / width, box[3] / height]
+        low = [round(n * g) for n, g in zip((x, y), grown, strict=True)]
+        size = [round((n + m) * g) - o for n, m, g, o in zip((x, y), (w, h), grown, low, strict=True)]
+        if size != [w, h]:
+            found = cv2.resize(found, size, interpolation=cv2.INTER_LINEAR)
+        across, down, share = (np.asarray(field, np.float32) for field in cv2.split(found))
+        return _Piece(k, (box[0] + low[0], box[1] + low[1], size[0], size[1]), across, down, share)
+
+    def lay(self, patch: Image, overlay: Overlay, origin: tuple[int, int]) -> None:
+        """Lay it over a frame's pixels (h, w, 3) uint8, in place; `origin` is their place (x, y) in the frame."""
+        # Each is mixed with what is there by their shares, so that none counts more for coming later.
+        have = np.ones(patch.shape[:2], np.float32)
+        parts = []
+        for piece in overlay:
+            x, y, w, h = (a - b for a, b in zip(piece.box, (*origin, 0, 0), strict=True))
+            left, top = max(x, 0), max(y, 0)
+            right, bottom = min(x + w, patch.shape[1]), min(y + h, patch.shape[0])
+            if right > left and bottom > top:
+                window = np.s_[top:bottom, left:right]
+                parts.append((piece, window, np.s_[top - y : bottom - y, left - x : right - x]))
+                have[window] -= piece.share[parts[-1][2]]
+        np.maximum(have, 0, out=have)
+        for piece, window, part in parts:
+            fields = (np.ascontiguousarray(field[part]) for field in (piece.across, piece.down, piece.share))
+            across, down, share = fields
+            texels = cv2.remap(self._prints[piece.portrait], across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            there = cv2.cvtColor(np.ascontiguousarray(patch[window]), cv2.COLOR_RGB2RGBA)
+            mixed = cv2.blendLinear(there, texels, np.ascontiguousarray(have[window]), share)
+            patch[window] = cv2.cvtColor(mixed, cv2.COLOR_RGBA2RGB)
+            have[window] += share
+
+    def _weights(self, placed: Placed, cue: Cue) -> Floats:
+        """(regions, K): each portrait's share."""
+        squares = self._near.squares(placed.points, self._rest + cue.expression)
+        worth = self._worth.copy()
+        gap = mesh.mouth_gap(placed.points)
+        shows = _shows(gap, self._gaps, mesh.SHOWS_MOUTH)
+        worth[nearness.MOUTH] = np.where(np.arange(len(shows)) == 0, np.maximum(shows, 1e-4), shows)
+        if cue.crop is not None:
+            worth[nearness.MOUTH, 1:] = 0  # the driver's picture was asked for
+        for region, eye, slits in zip(nearness.EYES, (mesh.RIGHT_EYE, mesh.LEFT_EYE), self._eyes, strict=True):
+            worth[region, 1:] *= _shows(_slit(placed.points, eye), slits, SHUT)[1:]
+        share = nearness.weights(squares, worth)
+        # Where nobody shows enough of an open mouth, the first portrait's frame has teeth of the 3-D head.
+        share[nearness.MOUTH, 1:] *= shows.max()
+        share[:, 0] = 1 - share[:, 1:].sum(1)
+        return share
+
+
+def _shows(now: float, own: NDArray[np.floating], least: float) -> NDArray[np.floating]:
+    """(K,) 0 … 1: how far portraits show what is in an opening of size `now`.
+
+    Args:
+        own: (K,) sizes of theirs.
+        least: the size of one that shows its inside. Closed ones show what there is as long as it stays closed.
+    """
+    inside = np.clip(own / least - 0.5, 0, 1)
+    far = np.clip((STRETCH[1] - now / np.maximum(own, 1e-6)) / (STRETCH[1] - STRETCH[0]), 0, 1)
+    alike = np.clip(2 - (now - own) / PARTING, 0, 1)
+    return np.asarray(np.maximum(inside * far, alike))
+
+
+def _slit(points: Floats, eye: tuple[int, ...]) -> float:
+    """Height of an eye's opening over its width."""
+    width = float(np.linalg.norm(points[eye[0], :2] - points[eye[8], :2]))
+    return opening(points, eye) / max(width, 1e-6)
+
+
+def _print(sheet: Atlas, portrait: Portrait, points: Floats, gain: Floats) -> tuple[Image, Floats]:
+    """A portrait's face (h, w, 4) in the first one's light and size; where on it the sheet's pixels lie (H, W, 3), and 0."""
+    vertices = sheet.vertices(points, sheet.rings(points))
+    size = float(rigid.fit_face(sheet.points, points).scale)
+    low = np.maximum(np.floor(vertices[:, :2].min(0)).astype(int) - 2, 0)
+    high = np.minimum(np.ceil(vertices[:, :2].max(0)).astype(int) + 2, portrait.image.shape[1::-1])
+    high = np.maximum(high, low + 1)
+    cut = portrait.image[low[1] : high[1], low[0] : high[0]]
+    factor = min(PRINT / size, PRINT_SIDE / max(cut.shape[:2]))
+    width, height = (max(2, round(n * factor)) for n in cut.shape[1::-1])
+    how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LANCZOS4
+    picture = np.asarray(cv2.resize(cut, (width, height), interpolation=how), np.uint8)
+    step = np.array([width / cut.shape[1], height / cut.shape[0]], np.float32)
+    moved = vertices.copy()
+    moved[:, :2] = (vertices[:, :2] - low) * step
+    lit = _lit(sheet, picture, moved, gain) if gain.any() else picture
+    # Four channels are looked up faster than three.
+    where = np.dstack([sheet.laid(moved[:, :2]) - np.float32(0.5), np.zeros((atlas.SIDE + atlas.BELOW, atlas.SIDE, 1))])
+    return np.asarray(cv2.cvtColor(lit, cv2.COLOR_RGB2RGBA), np.uint8), where.astype(np.float32)
+
+
+def _lit(sheet: Atlas, picture: Image, vertices: Floats, gain: Floats) -> Image:
+    """A picture (h, w, 3) with the factors of `_light` on it; `vertices` are the sheet's in it."""
+    height, width = picture.shape[:2]
+    values = np.column_stack([sheet.places, np.zeros(len(vertices))]).astype(np.float32)
+    scale = min(1.0, LIT_SIDE / max(width, height))
+    across, down, _ = cv2.split(raster.draw(vertices, values, sheet.triangles, (0, 0, width, height), scale))
+    known = (across != raster.NOTHING).astype(np.float32)
+    there = [np.ascontiguousarray(field / STEP - np.float32(0.5)) for field in (across, down)]
+    factors = cv2.remap(gain, there[0], there[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    spreading = spread(np.asarray(factors, np.float32), known, 2)
+    factors = np.where(known[..., None] > 0, factors, spreading)
+    return np.asarray(cv2.multiply(picture, cv2.resize(np.exp(factors), (width, height)), dtype=cv2.CV_8U), np.uint8)
+
+
+def _around(points: Floats, size: tuple[int, ...]) -> raster.Box:
+    """The part of a picture of a size (W, H) that holds all points; at least one pixel."""
+    low = np.clip(np.floor(points[:, :2].min(0)).astype(int), 0, np.array(size) - 1)
+    high = np.clip(np.ceil(points[:, :2].max(0)).astype(int), low + 1, size)
+    return int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])

@@ -1,0 +1,257 @@
+"""Several portraits of one person are looked at once: registered to the first, brought into its light, and judged.
+
+What is kept is in the terms of the sheet on which all of them lie in the same place (`heads.warp.atlas`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from heads import mesh, rigid
+from heads.base import Floats, Image, Portrait
+from heads.register import Registration
+from heads.warp import atlas
+from heads.warp.atlas import Atlas
+from heads.warp.layers import spread
+
+STATE = ("points", "gains", "facing", "trust", "worth")
+"""What `studied` gives an identity of several portraits to keep."""
+
+STEP = 4
+"""Pixels of the sheet per value of trust and weight: they change softly."""
+
+COMPARED = 320.0
+"""Pixels of face height to which portraits are made smaller before they are compared: registration sees fewer."""
+
+FACING = (0.1, 0.4)
+"""Pixels of a portrait per pixel of a face seen from the front, between which skin begins to be trusted."""
+
+PERSON = (0.3, 0.7)
+"""Matte, likewise."""
+
+HAIR = 24.0
+"""Grey levels of difference to the first portrait, coarsely seen, at which what lies around the face is trusted half: other
+hair, another collar."""
+
+COARSE = 0.08
+"""Window of that look, in distances between the outer eye corners."""
+
+EDGE = (1.0, 1.0, 0.0)
+"""Trust in the rings around the face: at the outermost one the first portrait's picture has taken over."""
+
+LIGHT = (0.07, 0.16)
+"""Natural logarithm of the ratio of brightness and colour to the first portrait's, root mean square over the face, between
+which a portrait counts as taken in other light. Within clips of one person it is 0.01 to 0.06, rendered people who turn 20
+degrees in their light have 0.03 to 0.08, other lamps 0.25 to 0.4."""
+
+BROAD, LOCAL = 0.3, 0.05
+"""Half windows over which it is averaged, to tell other light and to take it out, in distances between the eyes."""
+
+SHADOW = 0.12
+"""Natural logarithm by which the factors that take light out jump within a window of `COARSE`, where skin is trusted half."""
+
+OTHER_LIGHT = 0.4
+"""Worth of a portrait in other light: what is left of it shows where two are mixed."""
+
+EVEN = 0.05
+"""Window of the surroundings against which places are compared in other light, in the same unit: of 0.04 to 0.2 the best on
+rendered people under three sets of lamps, whose landmarks were moved by 2 % of the eyes' distance (1.2 % were left; 2.2 % when
+they were compared as they are)."""
+
+UNEVEN, FLAT = 60.0, 10.0
+"""Levels per natural logarithm of brightness there; contrast in them below which a place is flat."""
+
+GAIN = 1.2
+"""Natural logarithm of the largest correction of colour."""
+
+BLACK = 8.0
+"""Grey levels added to both sides of a ratio of brightnesses: about the noise of a dark place."""
+
+BLURRED = 0.25
+"""Least worth of a blurred portrait against a sharp one."""
+
+
+def distinct(portraits: Sequence[Portrait]) -> list[Portrait]:
+    """The first portrait and the others, each once, in an order that does not depend on the one they are given in."""
+    others = {portrait.digest: portrait for portrait in portraits[1:] if portrait.digest != portraits[0].digest}
+    return [portraits[0], *(others[digest] for digest in sorted(others))]
+
+
+def studied(portraits: Sequence[Portrait]) -> dict[str, Floats]:
+    """Register portraits of one person to the first, and find what each can be trusted to show.
+
+    Args:
+        portraits: from `distinct`.
+
+    Returns:
+        points (K, 478, 3): landmarks in pixels of each portrait, registered to the first one's.
+        gains (K, h, w, 3): natural logarithm of the factors on its red, green and blue that give it the first one's light, over
+            every `STEP`-th pixel of the sheet.
+        facing (K, h, w): likewise, 0 … 1, how far the skin there is turned to the viewer.
+        trust (K, h, w): likewise, how far it shows the same as the first one: 1 on the face, less around it.
+        worth (K,): 0 … 1, how sharp it is against the first one, and whether it was taken in its light.
+    """
+    sheet = Atlas(portraits[0])
+    seen = [_Shown.of(sheet, one, one.face.points) for one in portraits]
+    points = _registered(portraits, [_light(sheet, seen[0], one)[1] for one in seen])
+    shown = [_Shown.of(sheet, one, at) for one, at in zip(portraits, points, strict=True)]
+    light, other = zip(*(_light(sheet, shown[0], one) for one in shown), strict=True)
+    trust = [_trusted(sheet, shown[0], one, gain) for one, gain in zip(shown, light, strict=True)]
+    facing = [_facing(sheet, one) for one in shown]
+    sharp = np.array([_sharpness(sheet, one) for one in shown])
+    worth = np.clip(sharp / max(float(sharp[0]), 1e-3), BLURRED, 1) * (1 - (1 - OTHER_LIGHT) * np.array(other))
+    state = (np.array(points), np.array(light), np.array(facing), np.array(trust), worth)
+    return {name: np.asarray(value, np.float32) for name, value in zip(STATE, state, strict=True)}
+
+
+def _registered(portraits: Sequence[Portrait], other: Sequence[float]) -> list[Floats]:
+    """Each portrait's landmarks (478, 3), pixels, corrected by what its picture shows against the first one's.
+
+    Args:
+        other: how far each one's light is another than the first one's, 0 … 1. Then shadows are no landmarks, and only what
+            stands out from its surroundings is compared.
+    """
+    first, *others = (_smaller(portrait) for portrait in portraits)
+    plain, even = Registration(*first[:2]), Registration(_even(*first[:2]), first[1])
+    out = [portraits[0].face.points]
+    for portrait, share, (image, points, factor) in zip(portraits[1:], other[1:], others, strict=True):
+        corrected = np.zeros_like(points)
+        for register, weight, picture in ((plain, 1 - share, image), (even, share, _even(image, points))):
+            corrected += np.float32(weight) * (register(picture, points)[0] if weight else points)
+        out.append(np.asarray(portrait.face.points + (corrected - points) / np.float32(factor), np.float32))
+    return out
+
+
+def _even(image: Image, points: Floats) -> Image:
+    """A picture (h, w, 3) without its light: how each place stands out from its surroundings, in units of their contrast."""
+    window = EVEN * mesh.eye_distance(points)
+    grey = UNEVEN * np.log(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) + BLACK)
+    out = grey - cv2.GaussianBlur(grey, (0, 0), window)
+    contrast = np.sqrt(cv2.GaussianBlur(out * out, (0, 0), 1.5 * window) + np.float32(FLAT**2))
+    level = np.clip(np.rint(128 + 12 * out / contrast), 0, 255).astype(np.uint8)
+    return np.asarray(cv2.cvtColor(level, cv2.COLOR_GRAY2RGB), np.uint8)
+
+
+def _smaller(portrait: Portrait) -> tuple[Image, Floats, float]:
+    """A portrait and its landmarks at the size at which they are compared, and the factor on lengths."""
+    height = float(np.ptp(portrait.face.points[:, 1]))
+    factor = min(1.0, COMPARED / max(height, 1.0))
+    if factor == 1:
+        return portrait.image, portrait.face.points, 1.0
+    small = cv2.resize(portrait.image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), portrait.face.points * np.float32(factor), factor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Shown:
+    """A portrait laid out on the sheet."""
+
+    colours: Floats
+    """(h, w, 3) 0 … 255."""
+    cover: Floats
+    """(h, w) 0 … 1: the matte."""
+    facing: Floats
+    """(V,) pixels of the portrait per pixel of a face of its size seen from the front."""
+
+    @classmethod
+    def of(cls, sheet: Atlas, portrait: Portrait, points: Floats) -> _Shown:
+        vertices = sheet.vertices(points, sheet.rings(points))
+        size = float(rigid.fit_face(sheet.points, points).scale)
+        # As many pixels as the sheet has, or what is small in it would flicker in what is compared.
+        factor = min(1.0, sheet.scale / size)
+        image, matte = (
+            cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else picture
+            for picture in (portrait.image, portrait.matte)
+        )
+        where = sheet.laid(vertices[:, :2]) * np.float32(factor) - np.float32(0.5)
+        across, down = cv2.split(where)
+        colours, cover = (
+            cv2.remap(np.ascontiguousarray(p), across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            for p in (image, matte)
+        )
+        facing = sheet.density(vertices) / np.float32(size**2)
+        return cls(np.asarray(colours, np.float32), np.asarray(cover, np.float32), facing)
+
+
+def _light(sheet: Atlas, first: _Shown, other: _Shown) -> tuple[Floats, float]:
+    """The factors that give a portrait the first one's light, and how far its own is another (0 … 1).
+
+    Creases and the shadows of an expression belong to it and stay; so what differs is taken out only where the whole face tells
+    that the light is another one, and then down to a few millimetres, below which there are lashes, lines and pores.
+
+    Returns:
+        (h, w, 3) natural logarithm of the factors over every `STEP`-th pixel of the sheet; and how far, 0 … 1.
+    """
+    eyes = float(np.linalg.norm(sheet.places[33] - sheet.places[263]))
+    seen = np.clip(np.minimum(first.facing, other.facing), 0, 1)
+    seen[atlas.SURFACE :] = 0
+    weight = sheet.laid(seen[:, None])[: atlas.SIDE, :, 0] * sheet.skin_mask()
+
+    def ratio(window: float) -> Floats:
+        means = [spread(one.colours[: atlas.SIDE], weight, max(1, round(window * eyes))) for one in (first, other)]
+        return np.asarray(np.log(means[0] + BLACK) - np.log(means[1] + BLACK), np.float32)
+
+    whole = ratio(BROAD)
+    differs = float(np.sqrt((weight[..., None] * whole**2).sum() / max(3 * float(weight.sum()), 1e-6)))
+    share = float(np.clip((differs - LIGHT[0]) / (LIGHT[1] - LIGHT[0]), 0, 1))
+    gain = np.clip(ratio(LOCAL), -GAIN, GAIN)
+    # Mouth and eyes are lit as the skin around them.
+    inner = sheet.places.copy()
+    inner[sheet.skin :] = sheet.below(sheet.places)
+    across, down = cv2.split(sheet.laid(inner) - np.float32(0.5))
+    return _small(share * cv2.remap(gain, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)), share
+
+
+def _facing(sheet: Atlas, shown: _Shown) -> Floats:
+    """(h, w) 0 … 1 over every `STEP`-th pixel of the sheet: how far the skin is turned to the viewer."""
+    facing = np.clip((shown.facing - FACING[0]) / (FACING[1] - FACING[0]), 0, 1)
+    facing[sheet.skin :] = 1
+    return _small(sheet.laid(facing[:, None])[..., 0])
+
+
+def _trusted(sheet: Atlas, first: _Shown, other: _Shown, gain: Floats) -> Floats:
+    """(h, w) 0 … 1 over every `STEP`-th pixel of the sheet: whether a portrait shows there what the first one does."""
+    edge, ring = np.ones((sheet.skin, 1), np.float32), np.ones((sheet.skin, 1), np.float32)
+    edge[atlas.SURFACE :, 0] = np.repeat(EDGE, len(mesh.FACE_OVAL))
+    ring[: atlas.SURFACE] = 0
+    inner = np.tile(np.array([[1, 0]], np.float32), (len(sheet.places) - sheet.skin, 1))
+    soft, around = cv2.split(sheet.laid(np.concatenate([np.hstack([edge, ring]), inner])))
+    # Between the first portrait's hair and another's there is no middle.
+    window = COARSE * float(np.linalg.norm(sheet.places[33] - sheet.places[263]))
+    pair = [cv2.GaussianBlur(c, (0, 0), window) for c in (first.colours, other.colours * np.exp(_whole(gain)))]
+    alike = 1 / (1 + (np.abs(pair[0] - pair[1]).mean(-1) / HAIR) ** 4)
+    cover = np.clip((np.minimum(first.cover, other.cover) - PERSON[0]) / (PERSON[1] - PERSON[0]), 0, 1)
+    # Along the edge of a shadow that only one of them has, light cannot be taken out.
+    whole = _whole(gain)
+    jump = np.abs(whole - cv2.GaussianBlur(whole, (0, 0), window)).max(-1)
+    # A face has no holes, but at its edge another background may show.
+    face = np.ones(cover.shape, np.uint8)
+    face[: atlas.SIDE] = cv2.erode(sheet.face_mask(), np.ones((2 * round(window) + 1,) * 2, np.uint8))
+    cover = np.where(face > 0, 1, cover)
+    trust = soft * cover * (1 - around * (1 - alike)) / (1 + (jump / SHADOW) ** 2)
+    # The worst nearby counts.
+    trust[: atlas.SIDE] = cv2.erode(trust[: atlas.SIDE], np.ones((STEP + 1, STEP + 1)))
+    return _small(trust)
+
+
+def _small(field: NDArray[np.floating]) -> Floats:
+    """Every `STEP`-th pixel of a field (H, W) or (H, W, 3) over the sheet."""
+    size = (atlas.SIDE // STEP, (atlas.SIDE + atlas.BELOW) // STEP)
+    return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _whole(field: Floats) -> Floats:
+    """The way back."""
+    return np.asarray(cv2.resize(field, (atlas.SIDE, atlas.SIDE + atlas.BELOW), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _sharpness(sheet: Atlas, shown: _Shown) -> float:
+    """Fine detail of the skin over its contrast (the Laplacian's standard deviation, as in `gioconda.faces.tracker`)."""
+    grey = cv2.cvtColor(shown.colours[: atlas.SIDE].astype(np.uint8), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    skin = cv2.erode(sheet.skin_mask(), np.ones((9, 9), np.uint8)) > 0
+    return float(cv2.Laplacian(grey, cv2.CV_32F)[skin].std() / max(float(grey[skin].std()), 1.0))
