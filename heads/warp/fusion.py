@@ -24,11 +24,14 @@ from heads.warp.mouth import PARTING
 from heads.warp.study import STEP
 from heads.warp.transfer import Placed
 
-ROUGH = 6
-"""Pixels of a frame per look at where a portrait is seen at all."""
+GRID = 140
+"""Pixels along the longer side of the grid on which is drawn where the face goes: places change evenly between its vertices."""
 
-FAINT = 0.01
-"""Share of a portrait's texels that is not worth mixing in: two grey levels at most."""
+ROUGH = 4
+"""Pixels of that grid per look at where a portrait is seen at all."""
+
+FAINT = 0.04
+"""Share of a portrait's texels that is not worth mixing in: two grey levels where portraits differ by fifty."""
 
 PRINT = 2.0
 """How many times larger than the first portrait's face the others' texels are kept: a bilinear look-up then blurs nothing."""
@@ -44,6 +47,9 @@ LIT_SIDE = 256
 
 STRETCH = (1.5, 2.3)
 """Opening of a frame's mouth or eye over a portrait's, between which what that one shows inside is stretched too far."""
+
+LIDS = (0.25, 0.6)
+"""Share of a portrait's opening of an eye that is gone in a frame, between which its lid is not believed any more."""
 
 SHUT = 0.13
 """Height over width of an eye's opening that shows what is in it."""
@@ -110,7 +116,7 @@ class Others:
         corners = self._sheet.vertices(placed.points, vertices[atlas.SURFACE : self._sheet.skin])
         box = _around(corners, self._size)
         values = np.column_stack([self._sheet.places, np.zeros(len(corners))]).astype(np.float32)
-        scale = min(1.0, raster.FINE / max(box[2:]))
+        scale = min(1.0, GRID / max(box[2:]))
         column, row, _ = cv2.split(raster.draw(corners, values, self._sheet.triangles, box, scale))
         column -= 0.5
         row -= 0.5
@@ -124,25 +130,25 @@ class Others:
             taken: (h, w) its share over every `STEP`-th pixel of the sheet.
             column, row: (H, W) pixels of the sheet that the box's show, both perhaps smaller than it.
         """
-        rough = [np.ascontiguousarray((field[::ROUGH, ::ROUGH] + 0.5) / STEP - 0.5) for field in (column, row)]
-        where = cv2.remap(taken, rough[0], rough[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        left, top, wide, high = (ROUGH * n for n in cv2.boundingRect((where > FAINT).astype(np.uint8)))
+        coarse = [field * np.float32(1 / STEP) + np.float32(0.5 / STEP - 0.5) for field in (column, row)]
+        share = cv2.remap(taken, coarse[0], coarse[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        left, top, wide, high = cv2.boundingRect((share > FAINT).astype(np.uint8))
         if not wide:
             return None
         height, width = column.shape
-        x, y = max(0, left - ROUGH), max(0, top - ROUGH)
-        w, h = min(width, left + wide + ROUGH) - x, min(height, top + high + ROUGH) - y
-        whence, part = self._whence[k], np.s_[y : y + h, x : x + w]
-        whence[..., 2] = cv2.resize(taken, whence.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        x, y = max(0, left - 1), max(0, top - 1)
+        w, h = min(width, left + wide + 1) - x, min(height, top + high + 1) - y
+        part = np.s_[y : y + h, x : x + w]
         here = [np.ascontiguousarray(field[part]) for field in (column, row)]
-        found = cv2.remap(whence, here[0], here[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        found = cv2.remap(self._whence[k], here[0], here[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         grown = [box[2] / width, box[3] / height]
         low = [round(n * g) for n, g in zip((x, y), grown, strict=True)]
         size = [round((n + m) * g) - o for n, m, g, o in zip((x, y), (w, h), grown, low, strict=True)]
+        fields = [*cv2.split(found), np.ascontiguousarray(share[part])]
         if size != [w, h]:
-            found = cv2.resize(found, size, interpolation=cv2.INTER_LINEAR)
-        across, down, share = (np.asarray(field, np.float32) for field in cv2.split(found))
-        return _Piece(k, (box[0] + low[0], box[1] + low[1], size[0], size[1]), across, down, share)
+            fields = [cv2.resize(field, size, interpolation=cv2.INTER_LINEAR) for field in fields]
+        across, down, shown = (np.asarray(field, np.float32) for field in fields)
+        return _Piece(k, (box[0] + low[0], box[1] + low[1], size[0], size[1]), across, down, shown)
 
     def lay(self, patch: Image, overlay: Overlay, origin: tuple[int, int]) -> None:
         """Lay it over a frame's pixels (h, w, 3) uint8, in place; `origin` is their place (x, y) in the frame."""
@@ -158,14 +164,15 @@ class Others:
                 parts.append((piece, window, np.s_[top - y : bottom - y, left - x : right - x]))
                 have[window] -= piece.share[parts[-1][2]]
         np.maximum(have, 0, out=have)
+        whole = cv2.cvtColor(patch, cv2.COLOR_RGB2RGBA)
         for piece, window, part in parts:
             fields = (np.ascontiguousarray(field[part]) for field in (piece.across, piece.down, piece.share))
             across, down, share = fields
             texels = cv2.remap(self._prints[piece.portrait], across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            there = cv2.cvtColor(np.ascontiguousarray(patch[window]), cv2.COLOR_RGB2RGBA)
-            mixed = cv2.blendLinear(there, texels, np.ascontiguousarray(have[window]), share)
-            patch[window] = cv2.cvtColor(mixed, cv2.COLOR_RGBA2RGB)
+            there = np.ascontiguousarray(whole[window])
+            whole[window] = cv2.blendLinear(there, texels, np.ascontiguousarray(have[window]), share)
             have[window] += share
+        cv2.cvtColor(whole, cv2.COLOR_RGBA2RGB, dst=patch)
 
     def _weights(self, placed: Placed, cue: Cue) -> Floats:
         """(regions, K): each portrait's share."""
@@ -176,8 +183,13 @@ class Others:
         worth[nearness.MOUTH] = np.where(np.arange(len(shows)) == 0, np.maximum(shows, 1e-4), shows)
         if cue.crop is not None:
             worth[nearness.MOUTH, 1:] = 0  # the driver's picture was asked for
-        for region, eye, slits in zip(nearness.EYES, (mesh.RIGHT_EYE, mesh.LEFT_EYE), self._eyes, strict=True):
-            worth[region, 1:] *= _shows(_slit(placed.points, eye), slits, SHUT)[1:]
+        eyes = zip(nearness.EYES, nearness.LIDS, (mesh.RIGHT_EYE, mesh.LEFT_EYE), self._eyes, strict=True)
+        for region, skin, eye, slits in eyes:
+            now = _slit(placed.points, eye)
+            worth[region, 1:] *= _shows(now, slits, SHUT)[1:]
+            # A lid that comes down over more than a portrait shows of it would be drawn out: the first one's is filled in.
+            gone = 1 - now / np.maximum(slits[1:], 1e-6)
+            worth[skin, 1:] *= np.clip((LIDS[1] - gone) / (LIDS[1] - LIDS[0]), 0, 1)
         share = nearness.weights(squares, worth)
         # Where nobody shows enough of an open mouth, the first portrait's frame has teeth of the 3-D head.
         share[nearness.MOUTH, 1:] *= shows.max()
@@ -205,7 +217,7 @@ def _slit(points: Floats, eye: tuple[int, ...]) -> float:
 
 
 def _print(sheet: Atlas, portrait: Portrait, points: Floats, gain: Floats) -> tuple[Image, Floats]:
-    """A portrait's face (h, w, 4) in the first one's light and size; where on it the sheet's pixels lie (H, W, 3), and 0."""
+    """A portrait's face (h, w, 4) in the first one's light and size; where on it the sheet's pixels lie (H, W, 2)."""
     vertices = sheet.vertices(points, sheet.rings(points))
     size = float(rigid.fit_face(sheet.points, points).scale)
     low = np.maximum(np.floor(vertices[:, :2].min(0)).astype(int) - 2, 0)
@@ -221,8 +233,7 @@ def _print(sheet: Atlas, portrait: Portrait, points: Floats, gain: Floats) -> tu
     moved[:, :2] = (vertices[:, :2] - low) * step
     lit = _lit(sheet, picture, moved, gain) if gain.any() else picture
     # Four channels are looked up faster than three.
-    where = np.dstack([sheet.laid(moved[:, :2]) - np.float32(0.5), np.zeros((atlas.SIDE + atlas.BELOW, atlas.SIDE, 1))])
-    return np.asarray(cv2.cvtColor(lit, cv2.COLOR_RGB2RGBA), np.uint8), where.astype(np.float32)
+    return np.asarray(cv2.cvtColor(lit, cv2.COLOR_RGB2RGBA), np.uint8), sheet.laid(moved[:, :2]) - np.float32(0.5)
 
 
 def _lit(sheet: Atlas, picture: Image, vertices: Floats, gain: Floats) -> Image:

@@ -39,10 +39,10 @@ POWER = 1.25
 """Of the squares, by which weights fall: a larger one is a quicker change from one portrait to the next, and no nearer to the
 truth."""
 
-MOST = 4
+MOST = 3
 """Portraits that are mixed in one part of the face, at most."""
 
-LEAST = 0.1
+LEAST = 0.15
 """Weight over the largest one at which a portrait is left out."""
 
 WIDTH = 0.175
@@ -102,7 +102,7 @@ REGIONS = (
 )
 """Eyes with brows, mouth with chin, forehead, nose, cheeks; what is around the face; between lips and lids."""
 
-AROUND, MOUTH, EYES = 7, 8, (9, 10)
+LIDS, AROUND, MOUTH, EYES = (0, 1), 7, 8, (9, 10)
 """Their indices."""
 
 
