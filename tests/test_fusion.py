@@ -81,6 +81,7 @@ def between(one: dict[str, float], share: float) -> dict[str, float]:
     return {name: share * value for name, value in one.items()}
 
 
+@pytest.mark.slow
 def test_more_portraits_come_nearer_to_the_person(warp: Warp, sitter: Sitter) -> None:
     wanted = [({**SMILE, "jawOpen": 0.25}, 3.0), (SHUT, 0.0), (OPEN, 0.0), (between(SMILE, 0.6), -4.0)]
     shown = [
@@ -150,6 +151,7 @@ def test_what_is_around_the_person_stays_the_first_portraits(warp: Warp, sitter:
     assert pink.sum() == 0
 
 
+@pytest.mark.slow
 def test_other_light_is_taken_out(warp: Warp, sitter: Sitter) -> None:
     shot = sitter.shot(SMILE)
     ramp = np.linspace(0.45, 1.0, SIDE)[None, :, None] * np.array([0.8, 0.9, 1.1])
@@ -164,6 +166,7 @@ def test_other_light_is_taken_out(warp: Warp, sitter: Sitter) -> None:
     assert results[1] < results[0] + 4
 
 
+@pytest.mark.slow
 def test_frames_change_as_slowly_as_the_face(warp: Warp, sitter: Sitter) -> None:
     """A smile that grows and a head that turns in equal steps: no step is much larger than the others anywhere."""
     shown = [({}, 0.0), (SMILE, 0.0), (between(SMILE, 0.5), 8.0), (OPEN, 0.0), ({}, -10.0)]
@@ -182,6 +185,7 @@ def test_frames_change_as_slowly_as_the_face(warp: Warp, sitter: Sitter) -> None
     assert steps.max() < 3 * np.median(steps) + 1
 
 
+@pytest.mark.slow
 def test_the_order_of_the_others_does_not_matter(warp: Warp, sitter: Sitter) -> None:
     first, *others = (sitter.portrait(w, y, name=n) for w, y, n in (({}, 0.0, "a"), (SMILE, 0.0, "b"), (OPEN, 5.0, "c")))
     cues = [sitter.cue({**between(SMILE, 0.7), "jawOpen": 0.3}, 3.0)]
@@ -190,6 +194,7 @@ def test_the_order_of_the_others_does_not_matter(warp: Warp, sitter: Sitter) -> 
     assert (one == two).all()
 
 
+@pytest.mark.slow
 def test_any_number_of_portraits_will_do(warp: Warp, sitter: Sitter) -> None:
     """Also 32, also the same one again and again."""
     smiling = sitter.portrait(SMILE, name="b")
