@@ -194,3 +194,13 @@ people with full ones are tracked up to 4 mm apart."""
 def mouth_gap(points: NDArray[np.floating]) -> float:
     """How far the lips of `points` (478, 2 or 3) stand apart in the picture, in distances between the outer eye corners."""
     return float(np.linalg.norm((points[13] - points[14])[:2])) / eye_distance(points)
+
+
+def normals(points: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Unit normals (468, 3) of a face's surface (468 or more, 3), towards the viewer; the mean over a point's triangles."""
+    corners = triangles()
+    a, b, c = (points[corners[:, k]] for k in range(3))
+    across = np.cross(b - a, c - a)
+    total = np.stack([sum(np.bincount(corners[:, k], across[:, i], SURFACE) for k in range(3)) for i in range(3)], axis=1)
+    total /= np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9)
+    return np.asarray(total * np.where(total[:, 2].mean() > 0, -1.0, 1.0))

@@ -13,6 +13,7 @@ from typing import ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from heads import mesh
 from heads.ahead import ahead
 from heads.base import Channel, Cue, Floats, HeadError, Identity, Image, Portrait, Precision
 from heads.carry import Limit
@@ -115,7 +116,7 @@ class Warp:
             for cue, placed, maps, overlay in ready:
                 frame = image.copy()
                 x, y, w, h = maps.window
-                patch = stage.compose(maps)
+                patch = stage.compose(maps, placed.points[list(mesh.FACE_OVAL), :2])
                 ends.clean(patch, maps, placed, (x, y))
                 light.shade(patch, cue, placed, (x, y))
                 gaze.paint(patch, np.maximum(-maps.kind, 0), placed, (x, y))
@@ -140,7 +141,7 @@ def _moves(
         placed = transfer(held)
         vertices = shape.moved(placed)
         overlay = () if others is None else others.overlay(placed, vertices, held)
-        yield held, placed, canvas.maps(vertices, shape.source, shape.triangles, placed.points), overlay
+        yield held, placed, canvas.maps(vertices, shape.sources(placed), shape.triangles, placed.points), overlay
 
 
 def _box(vertices: Floats, image: Image) -> raster.Box:

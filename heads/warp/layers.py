@@ -43,6 +43,15 @@ lies in them is drawn out, in distances between the outer eye corners."""
 CLOSING = (0.02, 0.08)
 """Movement, in the same unit, over which they close."""
 
+BESIDE = 0.16
+"""How far around the face's oval the side of a head goes on for certain, as a share of the way from the face's middle."""
+
+SOLID = 250
+"""Cover, of 255, from which nothing of the face is missing."""
+
+DRAWN = 3.0
+"""Slope with which it is filled as it is drawn out."""
+
 COARSE = 4
 """How many times smaller than the portrait the picture is from which drawn-out places are taken."""
 
@@ -178,6 +187,15 @@ def _coarse(person: Image, cover: NDArray[np.uint8], reach: int) -> NDArray[np.u
     return np.asarray(cv2.resize(np.dstack([colours, closed]), size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def _side(points: Floats, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """(h, w) at a coarse size: 255 where a head's side lies around the face's oval."""
+    oval = points[list(mesh.FACE_OVAL), :2]
+    loop = (oval + BESIDE * (oval - points[list(mesh.STABLE), :2].mean(0))) / COARSE
+    out = np.zeros(size, np.uint8)
+    cv2.fillPoly(out, [np.rint((loop - 0.5) * 16).astype(np.int32)], 255, shift=4)
+    return np.asarray(cv2.GaussianBlur(out, (0, 0), max(0.6, 0.03 * mesh.eye_distance(points) / COARSE)), np.uint8)
+
+
 class Stage:
     """Lays the moved person over the still background, frame by frame.
 
@@ -202,12 +220,18 @@ class Stage:
         soft = cv2.GaussianBlur(person, (0, 0), CALM * FINE)
         self._person = np.asarray(cv2.blendLinear(person, soft, inside, 1 - inside), np.uint8)
         self._coarse = _coarse(layers.person, cover, reach)
+        self._side = _side(points, self._coarse.shape[:2])
         self._behind, self._own = (cv2.cvtColor(part, cv2.COLOR_RGB2RGBA) for part in (layers.behind, image))
         self.concerned: NDArray[np.bool_] = (cover > 0) | (layers.behind != image).any(-1)
         """(H, W): where the person is, or what is behind was filled in."""
 
-    def compose(self, maps: Maps) -> Image:
-        """The window's pixels (h, w, 3) uint8 of one frame, new; those that do not move are the portrait's own."""
+    def compose(self, maps: Maps, oval: Floats) -> Image:
+        """The window's pixels (h, w, 3) uint8 of one frame, new; those that do not move are the portrait's own.
+
+        Args:
+            maps: where they come from.
+            oval: (36, 2) pixels: the face's outline in the frame.
+        """
         x, y, w, h = maps.window
         window = np.s_[y : y + h, x : x + w]
         if not w or not h:
@@ -217,7 +241,7 @@ class Stage:
         offset = (FINE - 1) / 2
         across, down = maps.across * FINE + offset, maps.down * FINE + offset
         person = cv2.remap(self._person, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-        person = self._softened(np.asarray(person, np.uint8), strain, maps)
+        person = self._softened(np.asarray(person, np.uint8), strain, maps, oval)
         alpha = cv2.extractChannel(person, 3).astype(np.float32) * np.float32(1 / 255)
         laid = cv2.blendLinear(person, np.ascontiguousarray(self._behind[window]), alpha, 1 - alpha)
         if strain.edge.any():
@@ -227,11 +251,18 @@ class Stage:
         mixed = cv2.blendLinear(laid, np.ascontiguousarray(self._own[window]), share, 1 - share)
         return np.asarray(cv2.cvtColor(mixed, cv2.COLOR_RGBA2RGB), np.uint8)
 
-    def _softened(self, person: NDArray[np.uint8], strain: raster.Strain, maps: Maps) -> NDArray[np.uint8]:
+    def _softened(self, person: NDArray[np.uint8], strain: raster.Strain, maps: Maps, oval: Floats) -> NDArray[np.uint8]:
         """The person (h, w, 4) with what is drawn out beyond what it shows taken from a coarse picture without gaps."""
         # A gap between cheek and ear closes as the head turns, not when it trembles.
-        turned = np.clip((maps.moved / self._iod - CLOSING[0]) / (CLOSING[1] - CLOSING[0]), 0, 1) * strain.around
-        concerned = (strain.soft > 0) | (turned > 0)
+        moved = np.clip((maps.moved / self._iod - CLOSING[0]) / (CLOSING[1] - CLOSING[0]), 0, 1)
+        turned = moved * strain.around
+        # The face itself has no holes: the far cheek of a portrait that looks aside lies behind its outline, and there
+        # another place of the picture is found.
+        within = np.zeros(maps.kind.shape, np.uint8)
+        cv2.fillPoly(within, [np.rint((oval - maps.window[:2] - 0.5) * 16).astype(np.int32)], 1, shift=4)
+        face = moved * np.clip(2 - np.abs(maps.kind) * (4 / raster.AROUND_FACE), 0, 1) * within
+        hollow = face * (cv2.extractChannel(person, 3) < SOLID)
+        concerned = (strain.soft > 0) | (turned > 0) | (hollow > 0)
         rows, columns = np.flatnonzero(concerned.any(1)), np.flatnonzero(concerned.any(0))
         if not len(rows):
             return person
@@ -241,6 +272,14 @@ class Stage:
         coarse = cv2.remap(self._coarse, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         own = np.ascontiguousarray(person[part])
         gap = cv2.subtract(cv2.extractChannel(coarse, 3), cv2.extractChannel(own, 3)).astype(np.float32) * np.float32(1 / 255)
-        share = np.maximum(strain.soft[part], gap * turned[part])
+        # Where the side of the face is drawn out it has no holes, whatever is seen beside it in the portrait.
+        side = cv2.remap(self._side, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+        drawn = np.clip(DRAWN * strain.soft[part], 0, 1)
+        coarse[..., 3] = np.maximum(coarse[..., 3], np.rint(side * drawn).astype(np.uint8))
+        coarse[..., 3] = np.maximum(coarse[..., 3], np.rint(255 * face[part]).astype(np.uint8))
+        # The matte's soft rim has colours of what is behind in it.
+        rim = cv2.erode(cv2.extractChannel(own, 3), np.ones((3, 3), np.uint8), iterations=max(1, round(0.012 * self._iod)))
+        missing = 1 - rim.astype(np.float32) * np.float32(1 / 255)
+        share = np.max([strain.soft[part], gap * turned[part], missing * face[part]], axis=0)
         person[part] = cv2.blendLinear(coarse, own, share, 1 - share)
         return person

@@ -54,6 +54,19 @@ CUT = 0.5
 EDGE = 0.5
 """Distance from such an edge, in distances between the outer eye corners, from which everything follows again."""
 
+HIDDEN = (0.35, 0.0)
+"""Cosine between the skin's normal and the view between which a place counts as hidden in the portrait."""
+
+SHOWN = (0.1, 0.35)
+"""Rise of that cosine over which a turn brings a hidden place wholly into view."""
+
+DRAWN = 0.06
+"""How far from inside the outline the texels of such a place then come, in distances between the outer eye corners: the skin
+next to it is drawn over it, and what lies beyond the outline (an ear, hair, the background) stays beyond."""
+
+RING_DRAWN = (0.9, 0.6, 0.2, 0.0, 0.0)
+"""Share of that in which each ring follows its oval landmark."""
+
 EYE_BEHIND = 0.03
 """How far eyeballs lie behind the lids, in distances between the outer eye corners."""
 
@@ -85,6 +98,17 @@ class Layout:
     """(R,) float32, how far each ring vertex follows the expression of its oval landmark."""
     iod: float
     """Distance between the outer eye corners, pixels."""
+    normals: Floats
+    """(S, 3) float32, unit, of the skin and the rings at rest; z is negative towards the viewer."""
+    inward: Floats
+    """(S, 2) float32 pixels: where, from each of these, the texels of what was hidden come from."""
+
+    def sources(self, placed: Placed) -> Floats:
+        """(V, 3) float32: `source`, with what a turn brings into view taken from beside what hid it."""
+        rise = self.normals[:, 2] - self.normals @ placed.skull.rotation[2].astype(np.float32)
+        out = self.source.copy()
+        out[: len(self.inward), :2] += np.clip((rise - SHOWN[0]) / (SHOWN[1] - SHOWN[0]), 0, 1)[:, None] * self.inward
+        return out
 
     def moved(self, placed: Placed) -> Floats:
         """(V, 3) float32 pixels: where every vertex goes."""
@@ -142,7 +166,25 @@ def build(points: Floats, matte: Floats) -> Layout:
         triangles.append(fan(at, EYE_VERTICES - 1))
         at += EYE_VERTICES
     triangles.append(fan(at, len(lips)))
-    return Layout(source, np.concatenate(triangles).astype(np.int32), rest, follow, expression, iod)
+    normals, inward = _hidden(points, iod)
+    return Layout(source, np.concatenate(triangles).astype(np.int32), rest, follow, expression, iod, normals, inward)
+
+
+def _hidden(points: Floats, iod: float) -> tuple[Floats, Floats]:
+    """Normals (S, 3) of skin and rings, and for those that look away from the viewer a way (S, 2) to what he sees."""
+    face = points[: mesh.SURFACE].astype(np.float64)
+    normals = mesh.normals(face)
+    low, high = HIDDEN
+    away = np.clip((low + normals[:, 2]) / (low - high), 0, 1)
+    # Inwards in the picture: against the part of the normal that lies in it.
+    across = normals[:, :2] / np.maximum(np.linalg.norm(normals[:, :2], axis=1, keepdims=True), 1e-6)
+    # Only along the face's sides: nostrils, lids and lips look away too.
+    oval = list(mesh.FACE_OVAL)
+    near = np.linalg.norm(face[:, None, :2] - face[None, oval, :2], axis=2).min(1) / iod
+    inward = -across * (DRAWN * iod * away * np.clip(1 - near / 0.2, 0, 1))[:, None]
+    rings = [share * inward[oval] for share in RING_DRAWN]
+    turned = [normals[oval]] * len(RING_DRAWN)
+    return np.concatenate([normals, *turned]).astype(np.float32), np.concatenate([inward, *rings]).astype(np.float32)
 
 
 def _rings(points: Floats, matte: Floats, iod: float) -> tuple[Floats, Floats, Floats]:

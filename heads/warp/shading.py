@@ -68,7 +68,7 @@ class Shading:
         self._room = np.minimum(low - BEYOND - light, 0), np.maximum(high + BEYOND - light, 0)
         flat = self._rest[:, :2] - self._rest[:, :2].mean(0)
         self._even = np.linalg.qr(np.column_stack([np.ones(mesh.SURFACE), flat]))[0]
-        self._normals = self._turned(self._rest)
+        self._normals = mesh.normals(self._rest)
         self._light = _light(self._normals, light)
         self._lit = np.maximum(self._normals @ self._light, 0)
 
@@ -80,7 +80,7 @@ class Shading:
             given += (EVEN - 1) * even
         else:
             face = placed.skull.undo(placed.points[: mesh.SURFACE].astype(np.float64))
-            now = np.maximum(self._turned(face) @ self._light, 0)
+            now = np.maximum(mesh.normals(face) @ self._light, 0)
             given = np.log((AMBIENT + now) / (AMBIENT + self._lit))
         # Drawn in smoothly, so that nothing pops where the portrait's range ends.
         low, high = (np.clip(room, -LIMIT, LIMIT) for room in self._room)
@@ -113,16 +113,6 @@ class Shading:
         window = np.s_[low[1] : high[1], low[0] : high[0]]
         field = cv2.merge([field**share for share in TINT])
         patch[window] = cv2.multiply(patch[window], field, dtype=cv2.CV_8U)
-
-    def _turned(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
-        """(468, 3) unit normals of the surface, towards the viewer."""
-        a, b, c = (points[self._triangles[:, k]] for k in range(3))
-        across = np.cross(b - a, c - a)
-        total = np.stack(
-            [sum(np.bincount(self._triangles[:, k], across[:, i], mesh.SURFACE) for k in range(3)) for i in range(3)], axis=1
-        )
-        total /= np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9)
-        return np.asarray(total * np.where(total[:, 2].mean() > 0, -1.0, 1.0))
 
 
 def _light(normals: NDArray[np.float64], light: NDArray[np.float64]) -> NDArray[np.float64]:
