@@ -206,3 +206,28 @@ def test_what_one_picture_cannot_carry_is_limited(warp: Warp, still: Rendering) 
 def test_the_head_model_is_the_one_that_is_catalogued() -> None:
     model = HeadModel.from_arrays(load_file(weights.path("headmodel.safetensors")))
     assert model.landmark_units.shape == (52, 478, 3)
+
+
+@pytest.mark.parametrize("way", [-1, 1])
+def test_a_portrait_that_looks_aside_turns_back_without_a_hole_in_its_cheek(warp: Warp, person: Person, way: int) -> None:
+    aside = render(person, size=(SIDE, SIDE), yaw=18.0 * way, expression=weights_of())
+    green = np.array([0, 255, 0], np.float32)
+    cover = aside.matte[..., None]
+    portrait = portrait_of(aside, np.rint(cover * aside.image + (1 - cover) * green).astype(np.uint8))
+    rest = cue_of(aside, portrait.align)
+    turn = cv2.Rodrigues(np.array([0.0, np.radians(22.0 * way), 0.0]))[0]
+    middle = rest.points[list(mesh.STABLE)].mean(0)
+    # Which way is "back" depends on the sign of a camera's yaw: the one that brings the nose to the middle is taken.
+    moved = max(
+        ((rest.points - middle) @ sign.T + middle for sign in (turn, turn.T)),
+        key=lambda points: -abs(float(points[1, 0] - points[[234, 454], 0].mean())),
+    )
+    cue = Cue(0.1, moved.astype(np.float32), rest.expression, rest.pose)
+    identity = warp.enroll([portrait])
+    _, frame = warp.animate(identity, rest, iter([rest, cue]))
+    oval = paste.apply(paste.invert(portrait.align), moved.astype(np.float32))[list(mesh.FACE_OVAL), :2]
+    face = np.zeros((SIDE, SIDE), np.uint8)
+    middle_2d = oval.mean(0)
+    cv2.fillPoly(face, [np.rint(middle_2d + 0.94 * (oval - middle_2d)).astype(np.int32)], 1)
+    seen = frame[face > 0].astype(int)
+    assert (seen[:, 1] - seen[:, [0, 2]].max(1) > 60).mean() < 0.002
