@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import weights
-from gioconda import provenance, report, watch
+from gioconda import provenance, report, sitter, watch
 from gioconda.carried import carried
 from gioconda.checks import check_job
 from gioconda.choose import rendering
@@ -105,7 +105,7 @@ def head_model() -> HeadModel:
 
 
 def _portraits(job: Job) -> Generator[Step, None, list[Found]]:
-    """Read every portrait and find its face."""
+    """Read every portrait and find its face; all have to be of one person."""
     from gioconda.faces import Tracker
     from gioconda.media import read_image, resize_to
 
@@ -127,6 +127,8 @@ def _portraits(job: Job) -> Generator[Step, None, list[Found]]:
                     f"{error.found} {made}", error.needed, f"{error.do} Or give a larger --max-side."
                 ) from error
             yield Step(LOOKING, index + 1, len(job.portraits), found[0].portrait.image)
+    doubts = sitter.check([one.portrait for one in found], [Path(path).name for path in job.portraits])
+    found[0] = replace(found[0], notes=(*found[0].notes, *doubts))
     return found
 
 

@@ -48,6 +48,8 @@ BLACK = 8.0
 _OVAL = list(mesh.FACE_OVAL)
 _EYES = sorted({*mesh.RIGHT_EYE, *mesh.LEFT_EYE, *mesh.RIGHT_IRIS, *mesh.LEFT_IRIS})
 
+_NOSE_TIP = 2
+
 _OPENINGS = (mesh.LIPS_INNER, mesh.RIGHT_EYE, mesh.LEFT_EYE)
 
 
@@ -105,6 +107,18 @@ class Registration:
         out = points.astype(np.float32)
         out[:, :2] += moved @ (head.scale * head.rotation[:2, :2]).T
         return out, self._shade(np.asarray(fits, np.uint8), weight)
+
+    def alike(self, image: Image, points: Floats) -> float:
+        """How far a picture shows what the neutral frame does once it is registered: the correlation (-1 … 1) of both over the
+        face down to the nose's tip, where expressions change little. Arguments as for a call.
+        """
+        seen = self._laid(image, self(image, points)[0]).astype(np.float64)
+        weight = cv2.erode(self._trusted, np.ones((5, 5))).astype(np.float64)
+        weight[int(self._at[1][_NOSE_TIP, 0]) :] = 0
+        weight /= max(float(weight.sum()), 1e-6)
+        one, other = (field - (weight * field).sum() for field in (self._rest.astype(np.float64), seen))
+        both = float((weight * one * other).sum())
+        return both / max(float(np.sqrt((weight * one * one).sum() * (weight * other * other).sum())), 1e-6)
 
     def _shade(self, fits: NDArray[np.uint8], weight: Floats) -> Floats:
         """(478,) logarithm of brightness over the neutral frame's, zero where the frame is not believed to fit."""

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heads import mesh, rigid
-from heads.base import Floats, Image, Portrait
+from heads.base import Floats, Portrait
+from heads.likeness import BLACK, even, smaller
 from heads.register import Registration
 from heads.warp import atlas
 from heads.warp.atlas import Atlas
@@ -24,9 +25,6 @@ STATE = ("points", "gains", "facing", "trust", "worth")
 
 STEP = 4
 """Pixels of the sheet per value of trust and weight: they change softly."""
-
-COMPARED = 320.0
-"""Pixels of face height to which portraits are made smaller before they are compared: registration sees fewer."""
 
 FACING = (0.1, 0.4)
 """Pixels of a portrait per pixel of a face seen from the front, between which skin begins to be trusted."""
@@ -58,19 +56,8 @@ SHADOW = 0.12
 OTHER_LIGHT = 0.4
 """Worth of a portrait in other light: what is left of it shows where two are mixed."""
 
-EVEN = 0.05
-"""Window of the surroundings against which places are compared in other light, in the same unit: of 0.04 to 0.2 the best on
-rendered people under three sets of lamps, whose landmarks were moved by 2 % of the eyes' distance (1.2 % were left; 2.2 % when
-they were compared as they are)."""
-
-UNEVEN, FLAT = 60.0, 10.0
-"""Levels per natural logarithm of brightness there; contrast in them below which a place is flat."""
-
 GAIN = 1.2
 """Natural logarithm of the largest correction of colour."""
-
-BLACK = 8.0
-"""Grey levels added to both sides of a ratio of brightnesses: about the noise of a dark place."""
 
 BLURRED = 0.25
 """Least worth of a blurred portrait against a sharp one."""
@@ -116,35 +103,15 @@ def _registered(portraits: Sequence[Portrait], other: Sequence[float]) -> list[F
         other: how far each one's light is another than the first one's, 0 … 1. Then shadows are no landmarks, and only what
             stands out from its surroundings is compared.
     """
-    first, *others = (_smaller(portrait) for portrait in portraits)
-    plain, even = Registration(*first[:2]), Registration(_even(*first[:2]), first[1])
+    first, *others = (smaller(portrait) for portrait in portraits)
+    plain, unlit = Registration(*first[:2]), Registration(even(*first[:2]), first[1])
     out = [portraits[0].face.points]
     for portrait, share, (image, points, factor) in zip(portraits[1:], other[1:], others, strict=True):
         corrected = np.zeros_like(points)
-        for register, weight, picture in ((plain, 1 - share, image), (even, share, _even(image, points))):
+        for register, weight, picture in ((plain, 1 - share, image), (unlit, share, even(image, points))):
             corrected += np.float32(weight) * (register(picture, points)[0] if weight else points)
         out.append(np.asarray(portrait.face.points + (corrected - points) / np.float32(factor), np.float32))
     return out
-
-
-def _even(image: Image, points: Floats) -> Image:
-    """A picture (h, w, 3) without its light: how each place stands out from its surroundings, in units of their contrast."""
-    window = EVEN * mesh.eye_distance(points)
-    grey = UNEVEN * np.log(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) + BLACK)
-    out = grey - cv2.GaussianBlur(grey, (0, 0), window)
-    contrast = np.sqrt(cv2.GaussianBlur(out * out, (0, 0), 1.5 * window) + np.float32(FLAT**2))
-    level = np.clip(np.rint(128 + 12 * out / contrast), 0, 255).astype(np.uint8)
-    return np.asarray(cv2.cvtColor(level, cv2.COLOR_GRAY2RGB), np.uint8)
-
-
-def _smaller(portrait: Portrait) -> tuple[Image, Floats, float]:
-    """A portrait and its landmarks at the size at which they are compared, and the factor on lengths."""
-    height = float(np.ptp(portrait.face.points[:, 1]))
-    factor = min(1.0, COMPARED / max(height, 1.0))
-    if factor == 1:
-        return portrait.image, portrait.face.points, 1.0
-    small = cv2.resize(portrait.image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8), portrait.face.points * np.float32(factor), factor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
