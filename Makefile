@@ -62,7 +62,7 @@ browser:
 	fi
 
 test: dev browser
-	$(PY) -m pytest
+	$(PY) -m pytest -n 2 --dist loadfile
 
 slow: dev browser
 	$(PY) -m pytest -m slow

@@ -64,7 +64,7 @@ EDGE_NOISE = 1e-4
 CERTAIN = (0.03, 0.05)
 """How far inside and outside the matte's edge it is believed as it is, in the same unit: a few pixels of the network's own."""
 
-CALM = 0.4
+CALM = 0.5
 """Pixels of the portrait (standard deviation) by which moving hair is softened: how it moves is known to a pixel or two only,
 and strands sharper than that shimmer. Standing still it is the portrait's own; the face is never softened."""
 
