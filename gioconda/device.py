@@ -27,6 +27,10 @@ BEST: Mapping[str, Precision] = {"cuda": "fp16", "mps": "fp32", "cpu": "fp32"}
 """What `--precision auto` means: half precision on a CUDA GPU, as LivePortrait itself does (`flag_use_half_precision`, KwaiVGI
 at 1986663, src/config/argument_config.py); single on a processor, and on Apple's GPUs, where nothing was measured."""
 
+LOOKAHEAD, LOOKAHEAD_GPU = 16, 32
+"""Cues that a head may look ahead: a fifth of a second to either side for smoothing; and on a GPU two batches, one that is
+painted while the other is laid out."""
+
 _DRIVERS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """Files that a GPU's driver makes under Linux: NVIDIA's, the one of WSL, AMD's."""
 
@@ -39,6 +43,11 @@ class Gpu:
     """"cuda:0", "mps"; None where there is none."""
     about: str
     """Its name, or the reason."""
+
+
+def lookahead(device: str) -> int:
+    """Cues that a head may look ahead on a device ("cpu", "cuda:0", "mps")."""
+    return LOOKAHEAD if device == "cpu" else LOOKAHEAD_GPU
 
 
 def gpu() -> Gpu:

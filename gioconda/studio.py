@@ -20,6 +20,7 @@ from gioconda import provenance, report, sitter, watch
 from gioconda.carried import carried
 from gioconda.checks import check_job
 from gioconda.choose import rendering
+from gioconda.device import lookahead
 from gioconda.errors import PortraitError
 from gioconda.job import Finished, Job
 from gioconda.performance import Performance, prepared
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 
 LOOKING = "Looking at the portraits"
 RENDERING = "Painting the frames"
-
-LOOKAHEAD = 16
-"""Cues that a head may look ahead: batches for a GPU, or a fifth of a second for smoothing."""
 
 PREVIEW_EVERY = 8
 """Frames between two steps that carry a preview."""
@@ -172,7 +170,8 @@ def _written(
         # Reading the driver's pictures, painting and encoding go on at the same time.
         neutral = watch.resting(performance, head)
         cues = stack.enter_context(closing(ahead(watch.cues(job, performance, head, identity.portraits))))
-        frames = stack.enter_context(closing(ahead(head.animate(identity, neutral, cues, lookahead=LOOKAHEAD))))
+        painted = head.animate(identity, neutral, cues, lookahead=lookahead(job.device))
+        frames = stack.enter_context(closing(ahead(painted)))
         imprint = seal.imprint(first)
         yield Step(RENDERING, 0, total)
         for done, (frame, moment) in enumerate(zip(frames, timing.times, strict=True), 1):

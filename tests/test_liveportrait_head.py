@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from heads.base import Cue, HeadError, Identity, Image, Portrait
 from heads.liveportrait import openings
 from heads.liveportrait.head import LivePortrait
 from heads.liveportrait.networks import Networks
+from heads.liveportrait.pace import Plan
 from heads.liveportrait.sizes import TINY
 
 
@@ -247,7 +249,7 @@ def test_batches_are_as_large_as_the_look_ahead_and_smaller_where_memory_ends(
     identity, cues = head.enroll([portrait]), contract.cues(9)
     alone = shown(head, identity, cues, lookahead=8)
     assert set(networks.sizes_seen) == {1}
-    monkeypatch.setattr("heads.liveportrait.head._at_once", lambda device, lookahead: lookahead)
+    monkeypatch.setattr(Plan, "on", lambda device, lookahead: Plan(lookahead, lookahead, 0, 1))
     networks.sizes_seen.clear()
     together = shown(head, identity, cues, lookahead=8)
     assert networks.sizes_seen == [8, 1]
@@ -257,6 +259,23 @@ def test_batches_are_as_large_as_the_look_ahead_and_smaller_where_memory_ends(
     fewer = shown(head, identity, cues, lookahead=8)
     assert networks.sizes_seen == [8, 4, 2, 2, 2, 2, 1]
     assert max(differs(a, b) for a, b in zip(together, fewer, strict=True)) < 0.1
+
+
+def test_batches_under_way_change_nothing(portrait: Portrait, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a GPU's plan does, one frame at a time: the same pixels, where the face is lost too, and no cue too early."""
+    head = LivePortrait.tiny(0)
+    identity, cues = head.enroll([portrait]), contract.cues(9)
+    gap = [replace(cue, found=index not in (0, 4, 5, 8)) for index, cue in enumerate(cues)]
+    plain = {lookahead: shown(head, identity, gap, lookahead=lookahead) for lookahead in (0, 3, 8)}
+    monkeypatch.setattr(Plan, "on", partial(_one_by_one, Plan.on))
+    for lookahead, before in plain.items():
+        after = shown(head, identity, gap, lookahead=lookahead)
+        assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    contract._check_live(head, identity, cues)
+
+
+def _one_by_one(plan: Callable[[str, int], Plan], device: str, lookahead: int) -> Plan:
+    return replace(plan("cuda", lookahead), batch=1)
 
 
 def test_closing_stops_the_work_at_once(portrait: Portrait) -> None:

@@ -98,8 +98,9 @@ def follow(frames: Iterable[TimedImage], *, face: int | None = None, crops: bool
 def _follow(frames: Iterator[TimedImage], number: int, crops: bool) -> Iterator[Sighting]:
     stop = Event()
     with ExitStack() as stack:
-        wide = lanes()
-        followers = [stack.enter_context(Follower(stop.is_set)) for _ in range(wide)]
+        wide = lanes(alone=True)
+        followers = _Followers(wide, stop)
+        stack.callback(followers.close)
         threads = [stack.enter_context(ThreadPoolExecutor(1, "track")) for _ in range(wide)]
         stack.callback(stop.set)  # unwound first, so that the threads end and can be joined
         known = _Known(number)
@@ -112,14 +113,14 @@ def _follow(frames: Iterator[TimedImage], number: int, crops: bool) -> Iterator[
             ahead = wide + 1 if known.last is not None or number == 1 else 1
             while len(waiting) < ahead and (part := next(parts, None)) is not None:
                 lane = part.index % wide
-                waiting.append((part, threads[lane].submit(followers[lane].track, part.block(known))))
+                waiting.append((part, threads[lane].submit(followers.track, lane, part.block(known))))
             if not waiting:
                 break
             part, future = waiting.popleft()
             faces = future.result()
             if part.overlaps and not _agree(known.latest, faces[0]):
                 lane = part.index % wide
-                faces = threads[lane].submit(followers[lane].track, part.block(known)).result()
+                faces = threads[lane].submit(followers.track, lane, part.block(known)).result()
             faces = faces[1:] if part.overlaps else faces
             for frame, image, face in zip(part.frames, part.images, faces, strict=True):
                 known.learn(face)
@@ -133,6 +134,27 @@ def _follow(frames: Iterator[TimedImage], number: int, crops: bool) -> Iterator[
                 "The driving clip needs one face that is seen from the front or up to about 45 degrees from the side.",
                 "Choose another clip, or cut it to the part that shows the face.",
             )
+
+
+class _Followers:
+    """One follower for each lane, made in the lane's own thread when it gets its first block: they start side by side."""
+
+    def __init__(self, count: int, stop: Event) -> None:
+        self._stop = stop
+        self._made: list[Follower | None] = [None] * count
+
+    def track(self, lane: int, block: Block) -> list[Face | None]:
+        """As `Follower.track`; to be called in the lane's thread."""
+        follower = self._made[lane]
+        if follower is None:
+            follower = self._made[lane] = Follower(self._stop.is_set)
+        return follower.track(block)
+
+    def close(self) -> None:
+        """Stop them, once their threads have ended."""
+        for follower in self._made:
+            if follower is not None:
+                follower.close()
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import numpy as np
 
@@ -36,9 +36,6 @@ it keeps less than 0.04 % of the past: the landmarks come out as the network gav
 
 _CHATTER = re.compile(rb"^(WARNING: All log messages before absl|INFO: Created TensorFlow Lite|[IW]\d{4} \d\d:\d\d:)")
 """How the lines begin that MediaPipe's libraries write to the standard error when a graph starts."""
-
-_STDERR = threading.Lock()
-"""File descriptor 2 belongs to the process: one thread at a time may turn it aside."""
 
 
 class _Landmarker:
@@ -113,20 +110,47 @@ class Lane(_Landmarker):
         self._raw(np.zeros((64, 64, 3), np.uint8))
 
 
+class _Aside:
+    """Where the standard error goes while graphs start; several may start at once, the last one puts it back."""
+
+    def __init__(self) -> None:
+        self._lock, self._users = threading.Lock(), 0
+        self._file: IO[bytes] | None = None
+        self._kept = -1
+
+    def begin(self) -> None:
+        with self._lock:
+            if self._file is None:
+                if sys.stderr is not None:  # as under pythonw
+                    sys.stderr.flush()
+                self._file, self._kept = tempfile.TemporaryFile(), os.dup(2)  # noqa: SIM115 - closed by the last user
+                os.dup2(self._file.fileno(), 2)
+            self._users += 1
+
+    def end(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users or self._file is None:
+                return
+            os.dup2(self._kept, 2)
+            os.close(self._kept)
+            with self._file as file:
+                self._file = None
+                file.seek(0)
+                rest = [line for line in file if not _CHATTER.match(line)]
+            if rest:
+                os.write(2, b"".join(rest))
+
+
+_ASIDE = _Aside()
+"""File descriptor 2 belongs to the process, so there is one of these."""
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep MediaPipe's start-up lines from the standard error; whatever else was written there meanwhile follows after."""
-    with _STDERR, tempfile.TemporaryFile() as aside:
-        if sys.stderr is not None:  # as under pythonw
-            sys.stderr.flush()
-        kept = os.dup(2)
-        os.dup2(aside.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
-            aside.seek(0)
-            rest = [line for line in aside if not _CHATTER.match(line)]
-            if rest:
-                os.write(2, b"".join(rest))
+    _ASIDE.begin()
+    try:
+        yield
+    finally:
+        _ASIDE.end()

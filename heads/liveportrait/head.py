@@ -7,11 +7,14 @@ networks read the driver's face in pictures; MediaPipe's landmarks say where to 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from heads.ahead import shared
 from heads.base import Channel, Cue, Floats, HeadError, Identity, Image, Portrait, Precision
 from heads.liveportrait import crop
+from heads.liveportrait.pace import Plan, delayed
 from heads.liveportrait.settings import Settings
 from heads.liveportrait.sizes import FILES
 
@@ -97,28 +100,32 @@ class LivePortrait:
         from heads.liveportrait.canvas import Canvas
         from heads.liveportrait.cast import Cast
         from heads.liveportrait.following import Follower
-        from heads.liveportrait.painting import Painter
+        from heads.liveportrait.painting import Painted, Painter
 
         first, networks = identity.portraits[0], self._networks
-        largest = _at_once(networks.device.type, lookahead)
-        painter = Painter(networks, identity, neutral, self._settings, largest)
-        follower = Follower(networks, painter.rest, neutral, self._settings.smooth, largest)
+        plan = Plan.on(networks.device.type, lookahead)
+        painter = Painter(networks, identity, neutral, self._settings, plan)
+        follower = Follower(networks, painter.rest, neutral, self._settings.smooth, plan.batch)
         canvas = Canvas(first, crop.portrait(first.face.points), networks.output)
         cast = Cast(identity.portraits, neutral)
+
+        def begun() -> Iterator[tuple[list[bool], Iterator[Painted]]]:
+            started = False
+            for group in follower.groups(cues, plan.ahead):
+                # Where no face was found the last frame is shown again; before the first, the neutral one is painted.
+                fresh = [not moment.held or (not started and index == 0) for index, (moment, _) in enumerate(group)]
+                started = True
+                asked = [(*known, cast.shares(known[0].cue)) for known, new in zip(group, fresh, strict=True) if new]
+                yield fresh, painter.begun(asked)
+
+        def laid(one: Painted) -> Image:
+            return canvas.frame(one.body, one.head, one.moved)
+
         last: Image | None = None
-        for group in follower.groups(cues, lookahead):
-            # Where no face was found the last frame is shown again; before the first, the neutral one is painted.
-            fresh = [not moment.held or (last is None and index == 0) for index, (moment, _) in enumerate(group)]
-            asked = [(*known, cast.shares(known[0].cue)) for known, new in zip(group, fresh, strict=True) if new]
-            painted = painter.paint(asked)
-            for new in fresh:
-                if new:
-                    one = next(painted)
-                    last = canvas.frame(one.body, one.head, one.moved)
-                assert last is not None, "the first frame is painted"
-                yield last.copy()
-
-
-def _at_once(device: str, lookahead: int) -> int:
-    """Frames that are worked on at once. A CPU is busy with one; and one by one each has the same bits, whatever is known."""
-    return 1 if device == "cpu" else max(1, lookahead)
+        with ThreadPoolExecutor(plan.threads, "lay") as pool:
+            for fresh, painted in delayed(begun(), plan.waiting):
+                frames = shared(pool, laid, painted, plan.threads)
+                for new in fresh:
+                    last = next(frames) if new else last
+                    assert last is not None, "the first frame is painted"
+                    yield last.copy()

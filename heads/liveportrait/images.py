@@ -25,5 +25,31 @@ def prepare(images: Sequence[Image], side: int, device: torch.device | str = "cp
 
 def to_uint8(pictures: Tensor) -> Image:
     """Pictures (B, 3, H, W) float in [0, 1] to (B, H, W, 3) uint8 RGB on the CPU: clipped, times 255, truncated."""
-    levels = (pictures.float().clamp(0, 1) * 255).to(torch.uint8)
-    return np.ascontiguousarray(levels.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+    return Coming(pictures).arrived()
+
+
+class Coming:
+    """Pictures that a device is still working on, on their way to the CPU as bytes: a quarter of what their floats would be.
+
+    Args:
+        pictures: as `to_uint8` takes them; whatever the device has been asked for comes first.
+        held: what the device may still read until they have arrived (`Networks.aside`).
+    """
+
+    def __init__(self, pictures: Tensor, held: object = None) -> None:
+        self._held = held
+        levels = (pictures.float().clamp(0, 1) * 255).to(torch.uint8)
+        self._levels = levels.permute(0, 2, 3, 1).contiguous()
+        self._done: torch.cuda.Event | None = None
+        if levels.device.type == "cuda":
+            # Only memory that stays in its place can be copied to while this thread goes on.
+            there = torch.empty(self._levels.shape, dtype=torch.uint8, pin_memory=True)
+            self._levels = there.copy_(self._levels, non_blocking=True)
+            self._done = torch.cuda.Event(blocking=True)
+            self._done.record()
+
+    def arrived(self) -> Image:
+        """(B, H, W, 3) uint8 RGB; waits for the device, and lets other threads run meanwhile."""
+        if self._done is not None:
+            self._done.synchronize()
+        return np.ascontiguousarray(self._levels.cpu().numpy())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Protocol, runtime_checkable
@@ -54,6 +55,7 @@ class Networks:
             network.eval().to(self.device, torch.float32 if name == "S" else dtype)
         self._networks = networks
         self._lock, self._settled = Lock(), False
+        self._aside = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None
         self._appearance, self._motion, self._warping, self._generator, self._stitching = (networks[name] for name in FILES)
 
     @classmethod
@@ -105,6 +107,20 @@ class Networks:
                         if isinstance(layer, Settling):
                             layer.settle()
                 self._settled = True
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What is asked of a GPU here runs beside what is asked of it outside, which then need not wait for it.
+
+        It begins with what was asked for before. Tensors made outside must be kept until what is done with them here has
+        arrived: the device gives their memory away as soon as nobody holds them.
+        """
+        if self._aside is None:
+            yield
+            return
+        self._aside.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(self._aside):
+            yield
 
     @property
     def side(self) -> int:

@@ -19,6 +19,7 @@ from heads.liveportrait.canvas import similarity
 from heads.liveportrait.following import Moment
 from heads.liveportrait.keypoints import KeyMotion
 from heads.liveportrait.networks import Networks
+from heads.liveportrait.pace import Plan
 from heads.liveportrait.settings import Settings
 from heads.liveportrait.steering import Openings, steered
 
@@ -55,11 +56,11 @@ class Painter:
         identity: the person.
         neutral: the cue at which the first portrait is as it is.
         settings: how the driver's motion is carried over.
-        largest: frames that are worked on at once; with 1 a frame has the same bits whatever stands beside it.
+        plan: how many frames are worked on at once; with 1 a frame has the same bits whatever stands beside it.
     """
 
-    def __init__(self, networks: Networks, identity: Identity, neutral: Cue, settings: Settings, largest: int) -> None:
-        self._networks, self._settings, self._largest, self._batches = networks, settings, largest, Batches(largest)
+    def __init__(self, networks: Networks, identity: Identity, neutral: Cue, settings: Settings, plan: Plan) -> None:
+        self._networks, self._settings, self._plan, self._batches = networks, settings, plan, Batches(plan.batch)
         person = self._person = enrolment.Person.of(identity.state, networks.device)
         count = len(identity.portraits)
         self._x_s = [keypoints.transform(person.source(index)) for index in range(count)]
@@ -79,10 +80,14 @@ class Painter:
         """The motion that the driver's changes are told from, on the CPU: his own at rest, or the portrait's."""
         return (self._sources[0] if self._neutral is None else self._neutral).to("cpu")
 
-    def paint(self, wanted: Sequence[Wanted]) -> Iterator[Painted]:
-        """What each moment shows; nothing more than what was asked for is kept."""
+    def begun(self, wanted: Sequence[Wanted]) -> Iterator[Painted]:
+        """What each moment shows, in order; nothing more than what was asked for is kept.
+
+        Where the plan lets batches wait, the device is given all of its work at this call and does it while the caller goes
+        on; otherwise the work is done when it is waited for.
+        """
         if not wanted:
-            return
+            return iter(())
         driving = track.stacked([motion for _, motion, _ in wanted]).to(self._networks.device)
         asked = self._openings([moment.cue for moment, _, _ in wanted]) if self._asked else None
         users: dict[int, list[int]] = {0: list(range(len(wanted)))}  # the body is always the first portrait's
@@ -97,21 +102,19 @@ class Painter:
             keys += [(row, index) for row in rows]
             if index == 0:
                 flat = places.cpu().numpy()
+        batches = self._batches.of(tasks, self._batch)
+        if self._plan.waiting:
+            batches = iter(list(batches))
+        moved = [similarity(self._flat, place) for place in flat]
         if len(users) == 1:
-            pictures = (picture for batch in self._batches.of(tasks, self._batch) for picture in batch)
-            for picture, place in zip(pictures, flat, strict=True):
-                yield Painted(picture, None, similarity(self._flat, place))
-            return
-        made = dict(zip(keys, [picture for batch in self._batches.of(tasks, self._batch) for picture in batch], strict=True))
-        for row, (_, _, shares) in enumerate(wanted):
-            head = None if shares == [(0, 1.0)] else _faded([(made[row, index], share) for index, share in shares])
-            yield Painted(made[row, 0], head, similarity(self._flat, flat[row]))
+            return _alone(batches, moved)
+        return _together(batches, keys, [shares for _, _, shares in wanted], moved)
 
     def _placed(self, index: int, driving: KeyMotion, asked: Openings | None, rows: Sequence[int]) -> Tensor:
         """(len(rows), 21, 3) where the keypoints of a portrait go in some of the frames."""
         places = []
-        for start in range(0, len(rows), self._largest):
-            at = torch.tensor(rows[start : start + self._largest], device=self._networks.device)
+        for start in range(0, len(rows), self._plan.batch):
+            at = torch.tensor(rows[start : start + self._plan.batch], device=self._networks.device)
             some = KeyMotion(*(getattr(driving, field.name)[at] for field in fields(KeyMotion)))
             open_so = None if asked is None else replace(asked, wanted=asked.wanted[at])
             places.append(steered(self._networks, self._sources[index], some, self._neutral, self._settings, open_so))
@@ -122,15 +125,36 @@ class Painter:
         wanted = np.stack([openings.wanted(self._open, row, self._open_neutral) for row in seen])
         return Openings(self._person.openings[:1], torch.from_numpy(wanted).to(self._networks.device))
 
-    def _batch(self, tasks: Sequence[_Task]) -> Image:
+    def _batch(self, tasks: Sequence[_Task]) -> images.Coming:
         """(B, S, S, 3) uint8: the pictures of some tasks, in the first portrait's colours."""
         made = []
-        for index, some in groupby(tasks, lambda task: task.portrait):
-            places = torch.stack([task.place for task in some])
-            pictures = self._networks.render(self._person.features[index : index + 1], self._x_s[index], places)
-            factor, addition = self._person.colour[index][:, None, :, None, None]
-            made.append(pictures * factor + addition)
-        return images.to_uint8(torch.cat(made))
+        with self._networks.aside():
+            for index, some in groupby(tasks, lambda task: task.portrait):
+                places = torch.stack([task.place for task in some])
+                pictures = self._networks.render(self._person.features[index : index + 1], self._x_s[index], places)
+                factor, addition = self._person.colour[index][:, None, :, None, None]
+                made.append(pictures * factor + addition)
+            return images.Coming(torch.cat(made), held=tasks)
+
+
+def _alone(batches: Iterator[images.Coming], moved: Sequence[Floats]) -> Iterator[Painted]:
+    """Pictures that one portrait paints."""
+    pictures = (picture for batch in batches for picture in batch.arrived())
+    for picture, turn in zip(pictures, moved, strict=True):
+        yield Painted(picture, None, turn)
+
+
+def _together(
+    batches: Iterator[images.Coming],
+    keys: Sequence[tuple[int, int]],
+    shares: Sequence[list[tuple[int, float]]],
+    moved: Sequence[Floats],
+) -> Iterator[Painted]:
+    """Pictures that several portraits paint; `keys` tells the row and the portrait of each that comes."""
+    made = dict(zip(keys, [picture for batch in batches for picture in batch.arrived()], strict=True))
+    for row, (mixed, turn) in enumerate(zip(shares, moved, strict=True)):
+        head = None if mixed == [(0, 1.0)] else _faded([(made[row, index], share) for index, share in mixed])
+        yield Painted(made[row, 0], head, turn)
 
 
 def _faded(pictures: Sequence[tuple[Image, float]]) -> Image:
