@@ -41,12 +41,12 @@ class Coming:
         levels = (pictures.float().clamp(0, 1) * 255).to(torch.uint8)
         self._levels = levels.permute(0, 2, 3, 1).contiguous()
         self._done: torch.cuda.Event | None = None
-        if levels.device.type == "cuda":
+        if pictures.device.type == "cuda":
             # Only memory that stays in its place can be copied to while this thread goes on.
             there = torch.empty(self._levels.shape, dtype=torch.uint8, pin_memory=True)
             self._levels = there.copy_(self._levels, non_blocking=True)
             self._done = torch.cuda.Event(blocking=True)
-            self._done.record()
+            self._done.record(torch.cuda.current_stream(pictures.device))
 
     def arrived(self) -> Image:
         """(B, H, W, 3) uint8 RGB; waits for the device, and lets other threads run meanwhile."""
