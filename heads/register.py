@@ -36,6 +36,16 @@ DOUBT = 8.0
 PRIOR = 0.05
 """Weight of "the landmark is right" against the flow around it, which has up to 1: where nothing fits, nothing is corrected."""
 
+STILL = (0.10, 0.35)
+"""Pixels of the square by which the picture itself can have moved, told from its change over its slope, between which a
+landmark is taken to have moved: below, the picture is the neutral one's and what the landmarks say is noise."""
+
+SLOPE = 2.0
+"""Grey levels a pixel below which a place is too even to tell whether it moved: what is around it tells."""
+
+WIDE = 0.06
+"""Window over which it is told, sides of the square."""
+
 LIMIT = 0.1
 """Distances between the outer eye corners by which a landmark is corrected at most: 9 mm."""
 
@@ -81,6 +91,13 @@ class Registration:
         self._flow.setVariationalRefinementIterations(0)
         self._rows, self._columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
         self._rest = self._laid(image, points)
+        shift = -origin * self._scale + 0.5 * self._scale - 0.5
+        self._crop = np.column_stack([self._scale * np.eye(2), shift]).astype(np.float64)
+        self._own = self._cropped(image)
+        across, down = (cv2.Sobel(self._own, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1)))
+        self._slope = cv2.magnitude(across, down) * self._inside
+        self._slope[self._slope < SLOPE] = 0
+        self._sloped = cv2.GaussianBlur(self._slope, (0, 0), WIDE * SIDE)
 
     def __call__(self, image: Image, points: Floats) -> tuple[Floats, Floats]:
         """Correct the landmarks (478, 3), pixels, of a frame (H, W, 3) uint8.
@@ -106,7 +123,27 @@ class Registration:
         head = rigid.fit_face(self._points, points)
         out = points.astype(np.float32)
         out[:, :2] += moved @ (head.scale * head.rotation[:2, :2]).T
-        return out, self._shade(np.asarray(fits, np.uint8), weight)
+        stirs = self._stirs(image)
+        out = np.asarray(self._points + stirs[:, None] * (out - self._points), np.float32)
+        return out, stirs * self._shade(np.asarray(fits, np.uint8), weight)
+
+    def _stirs(self, image: Image) -> Floats:
+        """(478,) 0 … 1: 0 where the picture around a landmark is the neutral frame's, as in a clip that repeats one picture.
+
+        A change is at most slope times movement, so change over slope tells movement (B. Lucas and T. Kanade, "An Iterative
+        Image Registration Technique", IJCAI 1981), without asking which way.
+        """
+        change = np.abs(self._cropped(image) - self._own) * (self._slope > 0)
+        moved = cv2.GaussianBlur(change, (0, 0), WIDE * SIDE) / np.maximum(self._sloped, 1e-3)
+        here = cv2.remap(moved, *self._at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
+        share = np.clip((here - STILL[0]) / (STILL[1] - STILL[0]), 0, 1)
+        return np.asarray(share * share * (3 - 2 * share), np.float32)
+
+    def _cropped(self, image: Image) -> Floats:
+        """(SIDE, SIDE) float32 grey: the square of a frame where the neutral face is, softened against noise."""
+        part = cv2.warpAffine(image, self._crop, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        grey = cv2.cvtColor(part, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        return np.asarray(cv2.GaussianBlur(grey, (0, 0), 1.0), np.float32)
 
     def alike(self, image: Image, points: Floats) -> float:
         """How far a picture shows what the neutral frame does once it is registered: the correlation (-1 … 1) of both over the

@@ -65,6 +65,32 @@ def test_landmarks_that_are_right_stay(rest: tuple[Image, Floats]) -> None:
     assert error(Registration(*rest)(picture, true)[0], true) < 0.004 * mesh.eye_distance(rest[1])
 
 
+def test_a_picture_that_is_repeated_moves_nothing_whatever_the_tracker_says(rest: tuple[Image, Floats]) -> None:
+    image, points = rest
+    rng = np.random.default_rng(3)
+    noisy = np.clip(image + rng.normal(size=image.shape, scale=3), 0, 255).astype(np.uint8)
+    said = points + rng.normal(size=points.shape, scale=0.01 * mesh.eye_distance(points)).astype(np.float32)
+    corrected, shade = Registration(*rest)(noisy, said)
+    np.testing.assert_allclose(corrected, points, atol=0.1)
+    assert np.abs(shade).max() < 0.01
+
+
+def test_an_eye_that_shuts_in_a_face_that_rests_is_seen(rest: tuple[Image, Floats]) -> None:
+    image, points = rest
+    shut = image.copy()
+    eye = points[list(mesh.LEFT_EYE), :2]
+    cheek = [int(v) for v in np.median(image[points[:, 1].astype(int), points[:, 0].astype(int)], axis=0)]
+    cv2.fillPoly(shut, [np.rint(eye).astype(np.int32)], cheek)
+    said = points.copy()
+    upper, lower = (list(side) for side in zip(*mesh.LID_PAIRS[7:], strict=True))
+    said[upper, :2] = points[lower, :2]
+    corrected, _ = Registration(*rest)(shut, said)
+    gap = np.abs(corrected[lower, 1] - corrected[upper, 1]).mean()
+    assert gap < 0.4 * np.abs(points[lower, 1] - points[upper, 1]).mean()
+    other, under = (list(side) for side in zip(*mesh.LID_PAIRS[:7], strict=True))
+    np.testing.assert_allclose(corrected[other + under], points[other + under], atol=1e-3)
+
+
 def test_another_picture_altogether_moves_nothing_far(rest: tuple[Image, Floats]) -> None:
     image, points = rest
     noise = np.random.default_rng(1).integers(0, 256, image.shape).astype(np.uint8)
