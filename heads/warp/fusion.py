@@ -21,6 +21,7 @@ from heads.warp.atlas import Atlas
 from heads.warp.eyes import opening
 from heads.warp.layers import spread
 from heads.warp.mouth import PARTING
+from heads.warp.relight import lit
 from heads.warp.study import STEP
 from heads.warp.transfer import Placed
 
@@ -45,8 +46,17 @@ HIDDEN = 0.2
 LIT_SIDE = 256
 """Pixels of the longer side of the grid over a kept face on which its colours are corrected."""
 
+MADE, MADE_EYES, MADE_MOUTH = 10.0, 4.0, 6.0
+"""Squares of the distance (`heads.warp.nearness`) at which another portrait's skin, eyes and mouth are no better than what the
+first one's frame has: filled-in lids, eyes laid together anew, teeth of the 3-D head (of five settings each the best over six
+clips, of which 2, 4 and 8 frames were given)."""
+
 STRETCH = (1.5, 2.3)
 """Opening of a frame's mouth or eye over a portrait's, between which what that one shows inside is stretched too far."""
+
+SLOW = 0.05
+"""Seconds in which two thirds of a change from one portrait to another are done: noise in what a frame shows is not seen to
+flicker, and a lid that falls in a tenth of a second is not late by more than a frame."""
 
 LIDS = (0.25, 0.6)
 """Share of a portrait's opening of an eye that is gone in a frame, between which its lid is not believed any more."""
@@ -89,12 +99,18 @@ class Others:
         self._expression = np.array([portrait.face.expression for portrait in portraits])
         self._near = nearness.Nearness(self._points, self._expression)
         self._rest = self._expression[0] - rest
+        self._last: tuple[Floats, float] = (np.zeros(0, np.float32), np.inf)
+        self._made = np.full(len(nearness.REGIONS), MADE, np.float32)
+        self._made[[*nearness.EYES]] = MADE_EYES
+        self._made[nearness.MOUTH] = MADE_MOUTH
         self._masks = nearness.masks(self._sheet, STEP)
         shown = np.einsum("rhw,khw->rk", self._masks, self._facing * self._trust) / self._masks.sum((1, 2))[:, None]
         self._worth = np.asarray(np.maximum(shown, 1e-3) * state["worth"], np.float32)
         self._gaps = np.array([mesh.mouth_gap(points) for points in self._points])
         self._eyes = np.array([[_slit(p, eye) for p in self._points] for eye in (mesh.RIGHT_EYE, mesh.LEFT_EYE)])
-        prints = [_print(self._sheet, *given) for given in zip(portraits, self._points, state["gains"], strict=True)]
+        prints = [
+            _print(self._sheet, *given) for given in zip(portraits, self._points, state["tones"], state["gains"], strict=True)
+        ]
         self._prints, self._whence = zip(*prints, strict=True)
 
     def overlay(self, placed: Placed, vertices: Floats, cue: Cue) -> Overlay:
@@ -105,7 +121,7 @@ class Others:
             vertices: (V, 3) the frame's moved mesh (`heads.warp.layout.Layout.moved`).
             cue: the driver's.
         """
-        share = self._weights(placed, cue)
+        share = self._calmed(self._weights(placed, cue), cue.time)
         used = [k for k in range(1, share.shape[1]) if share[:, k].max() > 0]
         if not used:
             return ()
@@ -174,13 +190,24 @@ class Others:
             have[window] += share
         cv2.cvtColor(whole, cv2.COLOR_RGBA2RGB, dst=patch)
 
+    def _calmed(self, share: Floats, time: float) -> Floats:
+        """Shares (regions, K) that follow slowly on the skin; what is between lids and lips changes at once, as it does."""
+        before, when = self._last
+        out = share.copy()
+        if time > when:
+            skin = [r for r in range(len(share)) if r not in (nearness.MOUTH, *nearness.EYES)]
+            out[skin] = before[skin] + np.float32(1 - np.exp((when - time) / SLOW)) * (share[skin] - before[skin])
+        self._last = out, time
+        return out
+
     def _weights(self, placed: Placed, cue: Cue) -> Floats:
         """(regions, K): each portrait's share."""
         squares = self._near.squares(placed.points, self._rest + cue.expression)
+        squares[:, 0] = np.minimum(squares[:, 0], self._made)
         worth = self._worth.copy()
         gap = mesh.mouth_gap(placed.points)
         shows = _shows(gap, self._gaps, mesh.SHOWS_MOUTH)
-        worth[nearness.MOUTH] = np.where(np.arange(len(shows)) == 0, np.maximum(shows, 1e-4), shows)
+        worth[nearness.MOUTH] = np.where(np.arange(len(shows)) == 0, 1, shows)
         if cue.crop is not None:
             worth[nearness.MOUTH, 1:] = 0  # the driver's picture was asked for
         eyes = zip(nearness.EYES, nearness.LIDS, (mesh.RIGHT_EYE, mesh.LEFT_EYE), self._eyes, strict=True)
@@ -190,11 +217,7 @@ class Others:
             # A lid that comes down over more than a portrait shows of it would be drawn out: the first one's is filled in.
             gone = 1 - now / np.maximum(slits[1:], 1e-6)
             worth[skin, 1:] *= np.clip((LIDS[1] - gone) / (LIDS[1] - LIDS[0]), 0, 1)
-        share = nearness.weights(squares, worth)
-        # Where nobody shows enough of an open mouth, the first portrait's frame has teeth of the 3-D head.
-        share[nearness.MOUTH, 1:] *= shows.max()
-        share[:, 0] = 1 - share[:, 1:].sum(1)
-        return share
+        return nearness.weights(squares, worth)
 
 
 def _shows(now: float, own: NDArray[np.floating], least: float) -> NDArray[np.floating]:
@@ -216,7 +239,7 @@ def _slit(points: Floats, eye: tuple[int, ...]) -> float:
     return opening(points, eye) / max(width, 1e-6)
 
 
-def _print(sheet: Atlas, portrait: Portrait, points: Floats, gain: Floats) -> tuple[Image, Floats]:
+def _print(sheet: Atlas, portrait: Portrait, points: Floats, tone: Floats, gain: Floats) -> tuple[Image, Floats]:
     """A portrait's face (h, w, 4) in the first one's light and size; where on it the sheet's pixels lie (H, W, 2)."""
     vertices = sheet.vertices(points, sheet.rings(points))
     size = float(rigid.fit_face(sheet.points, points).scale)
@@ -231,13 +254,13 @@ def _print(sheet: Atlas, portrait: Portrait, points: Floats, gain: Floats) -> tu
     step = np.array([width / cut.shape[1], height / cut.shape[0]], np.float32)
     moved = vertices.copy()
     moved[:, :2] = (vertices[:, :2] - low) * step
-    lit = _lit(sheet, picture, moved, gain) if gain.any() else picture
+    shown = _lit(sheet, picture, moved, tone, gain) if gain.any() else picture
     # Four channels are looked up faster than three.
-    return np.asarray(cv2.cvtColor(lit, cv2.COLOR_RGB2RGBA), np.uint8), sheet.laid(moved[:, :2]) - np.float32(0.5)
+    return np.asarray(cv2.cvtColor(shown, cv2.COLOR_RGB2RGBA), np.uint8), sheet.laid(moved[:, :2]) - np.float32(0.5)
 
 
-def _lit(sheet: Atlas, picture: Image, vertices: Floats, gain: Floats) -> Image:
-    """A picture (h, w, 3) with the factors of `_light` on it; `vertices` are the sheet's in it."""
+def _lit(sheet: Atlas, picture: Image, vertices: Floats, tone: Floats, gain: Floats) -> Image:
+    """A picture (h, w, 3) with the tone and factors of `heads.warp.relight` on it; `vertices` are the sheet's in it."""
     height, width = picture.shape[:2]
     values = np.column_stack([sheet.places, np.zeros(len(vertices))]).astype(np.float32)
     scale = min(1.0, LIT_SIDE / max(width, height))
@@ -247,7 +270,8 @@ def _lit(sheet: Atlas, picture: Image, vertices: Floats, gain: Floats) -> Image:
     factors = cv2.remap(gain, there[0], there[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     spreading = spread(np.asarray(factors, np.float32), known, 2)
     factors = np.where(known[..., None] > 0, factors, spreading)
-    return np.asarray(cv2.multiply(picture, cv2.resize(np.exp(factors), (width, height)), dtype=cv2.CV_8U), np.uint8)
+    larger = np.asarray(cv2.resize(factors, (width, height)), np.float32)
+    return np.clip(np.rint(lit(picture.astype(np.float32), tone, larger)), 0, 255).astype(np.uint8)
 
 
 def _around(points: Floats, size: tuple[int, ...]) -> raster.Box:

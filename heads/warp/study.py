@@ -6,21 +6,21 @@ What is kept is in the terms of the sheet on which all of them lie in the same p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from heads import mesh, rigid
+from heads import mesh
 from heads.base import Floats, Portrait
-from heads.likeness import BLACK, even, smaller
+from heads.likeness import even, smaller
 from heads.register import Registration
-from heads.warp import atlas
+from heads.warp import atlas, relight
 from heads.warp.atlas import Atlas
-from heads.warp.layers import spread
+from heads.warp.relight import Shown
 
-STATE = ("points", "gains", "facing", "trust", "worth")
+STATE = ("points", "tones", "gains", "facing", "trust", "worth")
 """What `studied` gives an identity of several portraits to keep."""
 
 STEP = 4
@@ -42,22 +42,11 @@ COARSE = 0.08
 EDGE = (1.0, 1.0, 0.0)
 """Trust in the rings around the face: at the outermost one the first portrait's picture has taken over."""
 
-LIGHT = (0.07, 0.16)
-"""Natural logarithm of the ratio of brightness and colour to the first portrait's, root mean square over the face, between
-which a portrait counts as taken in other light. Within clips of one person it is 0.01 to 0.06, rendered people who turn 20
-degrees in their light have 0.03 to 0.08, other lamps 0.25 to 0.4."""
-
-BROAD, LOCAL = 0.3, 0.05
-"""Half windows over which it is averaged, to tell other light and to take it out, in distances between the eyes."""
-
 SHADOW = 0.12
 """Natural logarithm by which the factors that take light out jump within a window of `COARSE`, where skin is trusted half."""
 
 OTHER_LIGHT = 0.4
 """Worth of a portrait in other light: what is left of it shows where two are mixed."""
-
-GAIN = 1.2
-"""Natural logarithm of the largest correction of colour."""
 
 BLURRED = 0.25
 """Least worth of a blurred portrait against a sharp one."""
@@ -77,22 +66,25 @@ def studied(portraits: Sequence[Portrait]) -> dict[str, Floats]:
 
     Returns:
         points (K, 478, 3): landmarks in pixels of each portrait, registered to the first one's.
-        gains (K, h, w, 3): natural logarithm of the factors on its red, green and blue that give it the first one's light, over
-            every `STEP`-th pixel of the sheet.
+        tones (K, 3, 2), gains (K, h, w, 3): what gives it the first one's light (`heads.warp.relight`), the gains over every
+            `STEP`-th pixel of the sheet.
         facing (K, h, w): likewise, 0 … 1, how far the skin there is turned to the viewer.
         trust (K, h, w): likewise, how far it shows the same as the first one: 1 on the face, less around it.
         worth (K,): 0 … 1, how sharp it is against the first one, and whether it was taken in its light.
     """
     sheet = Atlas(portraits[0])
-    seen = [_Shown.of(sheet, one, one.face.points) for one in portraits]
-    points = _registered(portraits, [_light(sheet, seen[0], one)[1] for one in seen])
-    shown = [_Shown.of(sheet, one, at) for one, at in zip(portraits, points, strict=True)]
-    light, other = zip(*(_light(sheet, shown[0], one) for one in shown), strict=True)
-    trust = [_trusted(sheet, shown[0], one, gain) for one, gain in zip(shown, light, strict=True)]
+    seen = [Shown.of(sheet, one, one.face.points) for one in portraits]
+    points = _registered(portraits, [relight.differs(sheet, seen[0], one) for one in seen])
+    shown = [Shown.of(sheet, one, at) for one, at in zip(portraits, points, strict=True)]
+    other = [relight.differs(sheet, shown[0], one) for one in shown]
+    tones = [relight.tone(sheet, shown[0], one, share) for one, share in zip(shown, other, strict=True)]
+    toned = [replace(one, colours=relight.lit(one.colours, tone)) for one, tone in zip(shown, tones, strict=True)]
+    gains = [_small(relight.gain(sheet, shown[0], one, share)) for one, share in zip(toned, other, strict=True)]
+    trust = [_trusted(sheet, shown[0], one, gain) for one, gain in zip(toned, gains, strict=True)]
     facing = [_facing(sheet, one) for one in shown]
     sharp = np.array([_sharpness(sheet, one) for one in shown])
     worth = np.clip(sharp / max(float(sharp[0]), 1e-3), BLURRED, 1) * (1 - (1 - OTHER_LIGHT) * np.array(other))
-    state = (np.array(points), np.array(light), np.array(facing), np.array(trust), worth)
+    state = (np.array(points), np.array(tones), np.array(gains), np.array(facing), np.array(trust), worth)
     return {name: np.asarray(value, np.float32) for name, value in zip(STATE, state, strict=True)}
 
 
@@ -114,74 +106,14 @@ def _registered(portraits: Sequence[Portrait], other: Sequence[float]) -> list[F
     return out
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Shown:
-    """A portrait laid out on the sheet."""
-
-    colours: Floats
-    """(h, w, 3) 0 … 255."""
-    cover: Floats
-    """(h, w) 0 … 1: the matte."""
-    facing: Floats
-    """(V,) pixels of the portrait per pixel of a face of its size seen from the front."""
-
-    @classmethod
-    def of(cls, sheet: Atlas, portrait: Portrait, points: Floats) -> _Shown:
-        vertices = sheet.vertices(points, sheet.rings(points))
-        size = float(rigid.fit_face(sheet.points, points).scale)
-        # As many pixels as the sheet has, or what is small in it would flicker in what is compared.
-        factor = min(1.0, sheet.scale / size)
-        image, matte = (
-            cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA) if factor < 1 else picture
-            for picture in (portrait.image, portrait.matte)
-        )
-        where = sheet.laid(vertices[:, :2]) * np.float32(factor) - np.float32(0.5)
-        across, down = cv2.split(where)
-        colours, cover = (
-            cv2.remap(np.ascontiguousarray(p), across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            for p in (image, matte)
-        )
-        facing = sheet.density(vertices) / np.float32(size**2)
-        return cls(np.asarray(colours, np.float32), np.asarray(cover, np.float32), facing)
-
-
-def _light(sheet: Atlas, first: _Shown, other: _Shown) -> tuple[Floats, float]:
-    """The factors that give a portrait the first one's light, and how far its own is another (0 … 1).
-
-    Creases and the shadows of an expression belong to it and stay; so what differs is taken out only where the whole face tells
-    that the light is another one, and then down to a few millimetres, below which there are lashes, lines and pores.
-
-    Returns:
-        (h, w, 3) natural logarithm of the factors over every `STEP`-th pixel of the sheet; and how far, 0 … 1.
-    """
-    eyes = float(np.linalg.norm(sheet.places[33] - sheet.places[263]))
-    seen = np.clip(np.minimum(first.facing, other.facing), 0, 1)
-    seen[atlas.SURFACE :] = 0
-    weight = sheet.laid(seen[:, None])[: atlas.SIDE, :, 0] * sheet.skin_mask()
-
-    def ratio(window: float) -> Floats:
-        means = [spread(one.colours[: atlas.SIDE], weight, max(1, round(window * eyes))) for one in (first, other)]
-        return np.asarray(np.log(means[0] + BLACK) - np.log(means[1] + BLACK), np.float32)
-
-    whole = ratio(BROAD)
-    differs = float(np.sqrt((weight[..., None] * whole**2).sum() / max(3 * float(weight.sum()), 1e-6)))
-    share = float(np.clip((differs - LIGHT[0]) / (LIGHT[1] - LIGHT[0]), 0, 1))
-    gain = np.clip(ratio(LOCAL), -GAIN, GAIN)
-    # Mouth and eyes are lit as the skin around them.
-    inner = sheet.places.copy()
-    inner[sheet.skin :] = sheet.below(sheet.places)
-    across, down = cv2.split(sheet.laid(inner) - np.float32(0.5))
-    return _small(share * cv2.remap(gain, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)), share
-
-
-def _facing(sheet: Atlas, shown: _Shown) -> Floats:
+def _facing(sheet: Atlas, shown: Shown) -> Floats:
     """(h, w) 0 … 1 over every `STEP`-th pixel of the sheet: how far the skin is turned to the viewer."""
     facing = np.clip((shown.facing - FACING[0]) / (FACING[1] - FACING[0]), 0, 1)
     facing[sheet.skin :] = 1
     return _small(sheet.laid(facing[:, None])[..., 0])
 
 
-def _trusted(sheet: Atlas, first: _Shown, other: _Shown, gain: Floats) -> Floats:
+def _trusted(sheet: Atlas, first: Shown, other: Shown, gain: Floats) -> Floats:
     """(h, w) 0 … 1 over every `STEP`-th pixel of the sheet: whether a portrait shows there what the first one does."""
     edge, ring = np.ones((sheet.skin, 1), np.float32), np.ones((sheet.skin, 1), np.float32)
     edge[atlas.SURFACE :, 0] = np.repeat(EDGE, len(mesh.FACE_OVAL))
@@ -190,7 +122,7 @@ def _trusted(sheet: Atlas, first: _Shown, other: _Shown, gain: Floats) -> Floats
     soft, around = cv2.split(sheet.laid(np.concatenate([np.hstack([edge, ring]), inner])))
     # Between the first portrait's hair and another's there is no middle.
     window = COARSE * float(np.linalg.norm(sheet.places[33] - sheet.places[263]))
-    pair = [cv2.GaussianBlur(c, (0, 0), window) for c in (first.colours, other.colours * np.exp(_whole(gain)))]
+    pair = [cv2.GaussianBlur(c, (0, 0), window) for c in (first.colours, relight.lit(other.colours, gain=_whole(gain)))]
     alike = 1 / (1 + (np.abs(pair[0] - pair[1]).mean(-1) / HAIR) ** 4)
     cover = np.clip((np.minimum(first.cover, other.cover) - PERSON[0]) / (PERSON[1] - PERSON[0]), 0, 1)
     # Along the edge of a shadow that only one of them has, light cannot be taken out.
@@ -217,7 +149,7 @@ def _whole(field: Floats) -> Floats:
     return np.asarray(cv2.resize(field, (atlas.SIDE, atlas.SIDE + atlas.BELOW), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def _sharpness(sheet: Atlas, shown: _Shown) -> float:
+def _sharpness(sheet: Atlas, shown: Shown) -> float:
     """Fine detail of the skin over its contrast (the Laplacian's standard deviation, as in `gioconda.faces.tracker`)."""
     grey = cv2.cvtColor(shown.colours[: atlas.SIDE].astype(np.uint8), cv2.COLOR_RGB2GRAY).astype(np.float32)
     skin = cv2.erode(sheet.skin_mask(), np.ones((9, 9), np.uint8)) > 0
