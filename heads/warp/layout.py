@@ -64,6 +64,9 @@ DRAWN = 0.06
 """How far from inside the outline the texels of such a place then come, in distances between the outer eye corners: the skin
 next to it is drawn over it, and what lies beyond the outline (an ear, hair, the background) stays beyond."""
 
+DEEP, ALONG = 0.14, 0.15
+"""Distance from the outline, in the same unit, over which that dies away inside it, and over which it is evened along it."""
+
 RING_DRAWN = (0.9, 0.6, 0.2, 0.0, 0.0)
 """Share of that in which each ring follows its oval landmark."""
 
@@ -178,10 +181,12 @@ def _hidden(points: Floats, iod: float) -> tuple[Floats, Floats]:
     away = np.clip((low + normals[:, 2]) / (low - high), 0, 1)
     # Inwards in the picture: against the part of the normal that lies in it.
     across = normals[:, :2] / np.maximum(np.linalg.norm(normals[:, :2], axis=1, keepdims=True), 1e-6)
-    # Only along the face's sides: nostrils, lids and lips look away too.
+    # A smooth field that dies away from the outline more slowly than it is large: texels keep their order, none comes twice.
     oval = list(mesh.FACE_OVAL)
-    near = np.linalg.norm(face[:, None, :2] - face[None, oval, :2], axis=2).min(1) / iod
-    inward = -across * (DRAWN * iod * away * np.clip(1 - near / 0.2, 0, 1))[:, None]
+    apart = np.linalg.norm(face[:, None, :2] - face[None, oval, :2], axis=2) / iod
+    weight = np.exp(-((apart / ALONG) ** 2))
+    side = weight @ (away[oval, None] * across[oval]) / np.maximum(weight.sum(1, keepdims=True), 1e-9)
+    inward = -DRAWN * iod * np.exp(-apart.min(1) / DEEP)[:, None] * side
     rings = [share * inward[oval] for share in RING_DRAWN]
     turned = [normals[oval]] * len(RING_DRAWN)
     return np.concatenate([normals, *turned]).astype(np.float32), np.concatenate([inward, *rings]).astype(np.float32)
