@@ -43,14 +43,8 @@ lies in them is drawn out, in distances between the outer eye corners."""
 CLOSING = (0.02, 0.08)
 """Movement, in the same unit, over which they close."""
 
-BESIDE = 0.16
-"""How far around the face's oval the side of a head goes on for certain, as a share of the way from the face's middle."""
-
 SOLID = 250
 """Cover, of 255, from which nothing of the face is missing."""
-
-DRAWN = 3.0
-"""Slope with which it is filled as it is drawn out."""
 
 COARSE = 4
 """How many times smaller than the portrait the picture is from which drawn-out places are taken."""
@@ -187,15 +181,6 @@ def _coarse(person: Image, cover: NDArray[np.uint8], reach: int) -> NDArray[np.u
     return np.asarray(cv2.resize(np.dstack([colours, closed]), size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _side(points: Floats, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """(h, w) at a coarse size: 255 where a head's side lies around the face's oval."""
-    oval = points[list(mesh.FACE_OVAL), :2]
-    loop = (oval + BESIDE * (oval - points[list(mesh.STABLE), :2].mean(0))) / COARSE
-    out = np.zeros(size, np.uint8)
-    cv2.fillPoly(out, [np.rint((loop - 0.5) * 16).astype(np.int32)], 255, shift=4)
-    return np.asarray(cv2.GaussianBlur(out, (0, 0), max(0.6, 0.03 * mesh.eye_distance(points) / COARSE)), np.uint8)
-
-
 class Stage:
     """Lays the moved person over the still background, frame by frame.
 
@@ -220,7 +205,6 @@ class Stage:
         soft = cv2.GaussianBlur(person, (0, 0), CALM * FINE)
         self._person = np.asarray(cv2.blendLinear(person, soft, inside, 1 - inside), np.uint8)
         self._coarse = _coarse(layers.person, cover, reach)
-        self._side = _side(points, self._coarse.shape[:2])
         self._behind, self._own = (cv2.cvtColor(part, cv2.COLOR_RGB2RGBA) for part in (layers.behind, image))
         self.concerned: NDArray[np.bool_] = (cover > 0) | (layers.behind != image).any(-1)
         """(H, W): where the person is, or what is behind was filled in."""
@@ -272,10 +256,6 @@ class Stage:
         coarse = cv2.remap(self._coarse, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         own = np.ascontiguousarray(person[part])
         gap = cv2.subtract(cv2.extractChannel(coarse, 3), cv2.extractChannel(own, 3)).astype(np.float32) * np.float32(1 / 255)
-        # Where the side of the face is drawn out it has no holes, whatever is seen beside it in the portrait.
-        side = cv2.remap(self._side, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-        drawn = np.clip(DRAWN * strain.soft[part], 0, 1)
-        coarse[..., 3] = np.maximum(coarse[..., 3], np.rint(side * drawn).astype(np.uint8))
         coarse[..., 3] = np.maximum(coarse[..., 3], np.rint(255 * face[part]).astype(np.uint8))
         # The matte's soft rim has colours of what is behind in it.
         rim = cv2.erode(cv2.extractChannel(own, 3), np.ones((3, 3), np.uint8), iterations=max(1, round(0.012 * self._iod)))
