@@ -5,6 +5,7 @@
 #   make test    the fast tests          make slow    the long ones          make coverage    which lines they reach
 #   make check   style, types and the direction of imports                   make fix         repair style
 #   make bench   frames per second and memory, by stage                      make docs        the made parts of the pages
+#   make quality how good the pictures are: tables and sheets in out/quality, an hour (CLIPS=folder: with clips of your own)
 #   make parity  LivePortrait: golden tests, then the published weights (after: python -m gioconda weights pull liveportrait)
 #   make clean   remove what these made
 
@@ -20,7 +21,7 @@ DEMO_GESTURE ?= smile
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 
 .DELETE_ON_ERROR:
-.PHONY: help setup dev browser demo test slow coverage check fix bench parity docs clean
+.PHONY: help setup dev browser demo test slow coverage check fix bench quality parity docs clean
 
 help:
 	@sed -n '/^#   /s/^#   //p' Makefile
@@ -83,6 +84,9 @@ fix: dev
 
 bench: dev
 	$(PY) bench/speed.py --readme
+
+quality: dev
+	$(PY) bench/quality.py $(addprefix --clips ,$(CLIPS))
 
 parity: dev
 	$(PY) -m pytest -q -m "" tests/test_liveportrait_golden.py tests/test_liveportrait_networks.py tests/test_liveportrait_load.py

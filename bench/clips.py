@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from bench import road, store
-from gioconda.media import VideoReader, VideoWriter
+from gioconda.media import VideoReader, VideoWriter, read_image
 from heads.base import Face, Image
 
 SIDE = 512
@@ -93,3 +93,14 @@ def of_frames(
 def save(path: Path, image: Image) -> None:
     """Write a picture (H, W, 3) uint8 RGB as PNG."""
     cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+
+
+def read(path: Path) -> Image:
+    """A picture (H, W, 3) uint8 RGB."""
+    return read_image(path).image
+
+
+def even(image: Image) -> Image:
+    """The picture without the row and column that would make its sides odd."""
+    height, width = (side // 2 * 2 for side in image.shape[:2])
+    return np.ascontiguousarray(image[:height, :width])

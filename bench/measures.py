@@ -22,6 +22,12 @@ SLACK = 0.7
 """Lids that close in the driver count as closed in the result from this share of the driver's weight on; lips up to the gap
 above over it."""
 
+LASTS = 2
+"""Frames from which closed lids or lips are no accident of a threshold."""
+
+FEW = 0.01
+"""Share of the picture below which there is no background to speak of."""
+
 Box = tuple[slice, slice]
 
 
@@ -130,18 +136,38 @@ def mouth_gaps(points: Floats) -> Floats:
     return np.asarray(np.linalg.norm((points[:, 13] - points[:, 14])[:, :2], axis=-1) / _eyes(points), np.float32)
 
 
+def closed(result: Floats, driver: Floats, *, lips: bool) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where the driver is closed, and where the result is closed as well as the driver would be: two arrays (T, n).
+
+    Args:
+        result, driver: (T,) or (T, n): gaps of the lips, or weights of the blink.
+        lips: which of the two.
+    """
+    mine, own = (np.reshape(side, (len(side), -1)) for side in (result, driver))
+    if lips:
+        return own <= CLOSED_LIPS, mine <= CLOSED_LIPS / SLACK
+    return own >= CLOSED_LIDS, mine >= SLACK * np.maximum(own, CLOSED_LIDS)
+
+
 def kept_closed(result: Floats, driver: Floats, *, lips: bool) -> float | None:
     """Share of the frames closed in the driver that are closed in the result; None where the driver never closes.
 
-    Args:
-        result, driver: (T,) or (T, 2): gaps of the lips, or weights of the blink.
-        lips: which of the two.
+    Arguments are those of `closed`.
     """
-    shut = driver <= CLOSED_LIPS if lips else driver >= CLOSED_LIDS
-    if not shut.any():
-        return None
-    kept = result[shut] <= CLOSED_LIPS / SLACK if lips else result[shut] >= SLACK * driver[shut]
-    return float(kept.mean())
+    shut, kept = closed(result, driver, lips=lips)
+    return float(kept[shut].mean()) if shut.any() else None
+
+
+def kept_times(result: Floats, driver: Floats, *, lips: bool) -> float | None:
+    """Share of the times that the driver closes (two frames or more) in which the result closes too, in any of the frames.
+
+    None where the driver never closes. Arguments are those of `closed`.
+    """
+    times: list[bool] = []
+    for shut, kept in zip(*(side.T for side in closed(result, driver, lips=lips)), strict=True):
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], shut, [False]])))
+        times += [bool(kept[start:stop].any()) for start, stop in edges.reshape(-1, 2) if stop - start >= LASTS]
+    return float(np.mean(times)) if times else None
 
 
 def opening(result: Floats, driver: Floats) -> float | None:
@@ -159,7 +185,7 @@ def outside(mattes: list[Floats], reach: int) -> NDArray[np.bool_]:
 
 def drift(frames: list[Image], where: NDArray[np.bool_]) -> float | None:
     """Mean absolute change from frame to frame, of 255, over the pixels `where` (H, W); None where these are too few."""
-    if where.mean() < 0.01 or len(frames) < 2:
+    if where.mean() < FEW or len(frames) < 2:
         return None
     own = [frame[where].astype(np.int16) for frame in frames]
     return float(np.mean([np.abs(b - a).mean() for a, b in pairwise(own)]))

@@ -184,7 +184,7 @@ class Memory:
 
     def registered(self, rest: tuple[Image, Floats], frames: Iterable[tuple[Image, Floats | None]]) -> Iterator[Any]:
         """As `gioconda.register.registered`."""
-        code = store.of_sources("gioconda/register.py", *TRACKING)
+        code = store.of_sources("gioconda/register.py", "heads/register.py", *TRACKING)
 
         def make() -> store.Arrays:
             rows = list(self._register(rest, frames))

@@ -1,6 +1,7 @@
 """Rewrites the parts of README.md and docs/architecture.md that follow from the code, between markers; `make docs` runs it.
 
-The file tree and the table of modules come from the first lines of docstrings; the table of speeds from `make bench`.
+The file tree and the table of modules come from the first lines of docstrings; the tables of speeds and of quality from
+`make bench` and `make quality`.
 Text around the markers is written by hand. tests/test_docs.py fails while anything here would change a file.
 """
 
@@ -21,10 +22,10 @@ TOP = {
     "heads": "faces in, frames out; one contract; one folder a head",
     "weights": "the files with trained numbers, each with licence, source and SHA-256",
     "examples": "portraits, motion files and a driving clip that may be given away; SOURCES.md says whence",
-    "bench": "how fast, how much memory",
+    "bench": "how fast, how much memory, how good the pictures are",
     "docs": "architecture.md: rooms, arrows, nouns; provenance.md: marks and what they are worth",
     "tests": "real files, real libraries, nothing from the network",
-    "Makefile": "setup, demo, test, check, fix, slow, bench, clean",
+    "Makefile": "setup, demo, test, check, fix, slow, bench, quality, clean",
     "Dockerfile": "the page in a container",
     "requirements.txt": "what a user installs, one reason a line",
     "requirements-dev.txt": "what the tests need on top",
@@ -105,14 +106,15 @@ def pages() -> dict[Path, str]:
 
 
 def main() -> None:
-    """Rewrite the pages; with `--speed FILE` also the table of speeds, from what `bench/speed.py` measured."""
+    """Rewrite the pages; with `--speed FILE` and `--quality FILE` also the tables of what the scripts in bench/ measured."""
     parser = argparse.ArgumentParser(description="Rewrite the made parts of README.md and docs/architecture.md.")
     parser.add_argument("--speed", type=Path, metavar="FILE", help="the table of speeds, Markdown")
-    measured = parser.parse_args().speed
-    if measured is not None:
-        readme = ROOT / "README.md"
-        text = fill(readme.read_text(encoding="utf-8"), "speed", measured.read_text(encoding="utf-8"))
-        readme.write_text(text, encoding="utf-8")
+    parser.add_argument("--quality", type=Path, metavar="FILE", help="the table of bars, Markdown")
+    readme = ROOT / "README.md"
+    for mark, measured in vars(parser.parse_args()).items():
+        if measured is not None:
+            text = fill(readme.read_text(encoding="utf-8"), mark, measured.read_text(encoding="utf-8"))
+            readme.write_text(text, encoding="utf-8")
     for page, text in pages().items():
         page.write_text(text, encoding="utf-8")
 
