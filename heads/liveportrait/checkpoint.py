@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from heads.base import HeadError
+
+MAPPED = 32 << 20
+"""Bytes that are read before the file is opened anew: what was read of it stays in memory as long as it is open."""
 
 _DO = "Delete it and fetch it again: python -m gioconda weights pull liveportrait"
 
@@ -48,12 +51,15 @@ class Checkpoint:
 
     def __init__(self, file: Path, rename: Callable[[str], Iterable[str]] = lambda key: (key,)) -> None:
         self._file, self._rename = file, rename
+        self._open = self._opened()
+        self._read, self._left = 0, set(self._open.keys())
+
+    def _opened(self) -> Any:
         try:
-            self._open = safe_open(file, framework="pt", device="cpu")
-            self._left = set(self._open.keys())
+            return safe_open(self._file, framework="pt", device="cpu")
         except (OSError, SafetensorError) as error:
             raise HeadError(
-                f"The weight file {file} cannot be read as safetensors ({error}). A complete file is needed. {_DO}"
+                f"The weight file {self._file} cannot be read as safetensors ({error}). A complete file is needed. {_DO}"
             ) from error
 
     def take(self, key: str, *shape: int) -> Tensor:
@@ -74,8 +80,13 @@ class Checkpoint:
                 f"{shape} and {wanted} are needed. {_DO}"
             )
         self._left.discard(name)
-        tensor: Tensor = self._open.get_tensor(name)
-        return tensor.clone()
+        mapped: Tensor = self._open.get_tensor(name)
+        tensor, size = mapped.clone(), mapped.nbytes
+        self._read += size
+        if self._read > MAPPED:
+            del view, mapped  # they hold on to the old one
+            self._open, self._read = self._opened(), 0
+        return tensor
 
     def __enter__(self) -> Self:
         return self
