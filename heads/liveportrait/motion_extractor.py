@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
@@ -55,7 +56,6 @@ class Block(Layer):
     kernel: Tensor
     bias: Tensor
     gamma: Tensor
-    beta: Tensor
 
     def __init__(self, source: Source, name: str, channels: int) -> None:
         super().__init__()
@@ -64,18 +64,20 @@ class Block(Layer):
         self.norm = LayerNorm(source, f"{name}.norm", channels)
         self.expand = Linear(source, f"{name}.pwconv1", channels, 4 * channels)
         self.register_buffer("gamma", source.take(f"{name}.grn.gamma", 1, 1, 1, 4 * channels))
-        self.register_buffer("beta", source.take(f"{name}.grn.beta", 1, 1, 1, 4 * channels))
+        beta = source.take(f"{name}.grn.beta", 1, 1, 1, 4 * channels)
         self.shrink = Linear(source, f"{name}.pwconv2", 4 * channels, channels)
+        # the shift of the response norm goes through the matrix once, here, instead of being added in every frame
+        moved = torch.mv(self.shrink.weight.double(), beta.flatten().double())
+        self.shrink.bias = (self.shrink.bias.double() + moved).float()
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, h, w, C) to the same."""
         y = fn.conv2d(x.permute(0, 3, 1, 2), self.kernel, self.bias, padding=3, groups=len(self.bias)).permute(0, 2, 3, 1)
         y = fn.gelu(self.expand(self.norm(y)))
         # global response norm: each channel's length over the picture, compared with the mean channel's
-        length = y.float().square().sum((1, 2), keepdim=True).sqrt()
-        share = (length / (length.mean(-1, keepdim=True) + EPS)).to(y.dtype)
-        y = y * (self.gamma * share + 1) + self.beta
-        return x + self.shrink(y)
+        length = torch.linalg.vector_norm(y, dim=(1, 2), keepdim=True)
+        share = length / (length.mean(-1, keepdim=True) + EPS)
+        return x + self.shrink(y.mul_(self.gamma * share + 1))
 
 
 class MotionExtractor(nn.Module):
