@@ -16,7 +16,7 @@ import weights
 from gioconda import device, own, shelf
 from gioconda.errors import SettingError
 from gioconda.job import Job
-from heads.base import Accelerated, Head, Precision, Step
+from heads.base import Accelerated, Head, HeadError, Precision, Step
 from heads.device import roomy
 
 LOADING = "Loading the head"
@@ -65,7 +65,7 @@ def choose(job: Job) -> Choice:
 
     Raises:
         SettingError: a device or precision was asked for that is not there, or a setting that the head does not take.
-        HeadError: there is no head of that name.
+        HeadError: there is no head of that name, or it follows pictures and the job has none.
     """
     if job.head != "auto":
         return _given(job)
@@ -101,6 +101,11 @@ def _given(job: Job) -> Choice:
                 "Leave both out, or choose another head.",
             )
         return Choice(job.head, "cpu", "fp32", "chosen by --head")
+    if "crops" in kind.drives and job.driving is None:
+        raise HeadError(
+            f"The {job.head} head follows pictures of the driver's face, and a {'gesture' if job.gesture else 'motion file'} "
+            "has none. It needs a driving clip. Give --driving CLIP, or choose --head warp."
+        )
     found = device.device(job.device)
     place = found.device or "cpu"
     slow = "" if found.device else "; a network takes seconds for each frame there"

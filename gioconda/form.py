@@ -13,7 +13,7 @@ from gradio.blocks import Block
 from gradio.components import Component
 
 import heads
-from gioconda import fragments
+from gioconda import fragments, painting
 from gioconda.checks import LONGEST_CONSENT, RANGES
 from gioconda.errors import SettingError
 from gioconda.gestures import GESTURES
@@ -184,8 +184,9 @@ def _settings() -> tuple[dict[str, Component], gr.Number]:
         low, high = RANGES[name]
         made[name] = gr.Slider(low, high, value=DEFAULTS[name], step=step, label=label, info=info)
 
-    def radio(name: str, label: str, choices: Sequence[tuple[str, str]], info: str) -> None:
-        made[name] = gr.Radio(list(choices), value=DEFAULTS[name], label=label, info=info)
+    def radio(name: str, label: str, choices: Sequence[tuple[str, str]], info: str) -> gr.Radio:
+        made[name] = chosen = gr.Radio(list(choices), value=DEFAULTS[name], label=label, info=info)
+        return chosen
 
     def check(name: str, label: str, info: str) -> None:
         made[name] = gr.Checkbox(value=DEFAULTS[name], label=label, info=info)
@@ -206,7 +207,7 @@ def _settings() -> tuple[dict[str, Component], gr.Number]:
             (("automatic", "auto"), ("from the portraits", "portraits"), ("from the clip", "driving")),
             "Teeth and tongue that a closed mouth does not show",
         )
-        radio(
+        head = radio(
             "head",
             "Head",
             (("automatic", DEFAULTS["head"]), *((name, name) for name in heads.REGISTRY)),
@@ -223,6 +224,7 @@ def _settings() -> tuple[dict[str, Component], gr.Number]:
         check("label", "Visible label", "“AI-animated portrait”, small, in a corner")
         check("audio", "Sound", "The clip's own sound is carried over")
         check("compare", "Side-by-side reel", "A second video: portrait, clip and result")
+    made |= painting.components(head)
     made["consent"] = gr.Textbox(
         value=DEFAULTS["consent"],
         label="Consent of the person shown",
@@ -276,6 +278,8 @@ def job(portraits: list[str], chosen: dict[str, Any], folder: Path) -> Job:
         raise SettingError(
             "There is no motion file yet.", "A file that “gioconda motion” wrote is needed.", "Upload one, or choose a gesture."
         )
-    settings: dict[str, Any] = {name: None if name in OPTIONAL and not value else value for name, value in chosen.items()}
+    settings: dict[str, Any] = {
+        name: None if name in OPTIONAL and not value else value for name, value in painting.said(chosen).items()
+    }
     settings = {name: DEFAULTS[name] if value is None else value for name, value in settings.items()}
     return Job(portraits=portraits, output=folder / f"{Path(portraits[0]).stem}-animated.mp4", **settings)

@@ -25,7 +25,7 @@ from gioconda.errors import PortraitError
 from gioconda.job import Finished, Job
 from gioconda.performance import Performance, prepared
 from heads.ahead import ahead
-from heads.base import Head, HeadError, Identity, Step
+from heads.base import Head, Identity, Step
 
 if TYPE_CHECKING:
     from gioconda.faces import Found
@@ -74,11 +74,6 @@ def _run(job: Job) -> Generator[Step | Finished, None, None]:
         face, register = found[0].portrait.face, "points" in head.drives
         performance = yield from prepared(job, face, model, Path(folder), register=register)
         lap("reading")
-        if "crops" in head.drives and performance.clip is None:
-            raise HeadError(
-                f"The {job.head} head follows pictures of the driver's face, and a {performance.report['kind']} has none. "
-                "It needs a driving clip. Give --driving CLIP, or choose --head warp."
-            )
         identity = head.enroll([one.portrait for one in found])
         performance = carried(job, head, identity, performance)
         seal = provenance.seal(job, signer, identity.portraits)

@@ -19,7 +19,7 @@ from page import ROOT, WORK, Server, finished, served, until, upload, visit
 from playwright.sync_api import Browser, Page, expect
 from shell import SIDE, face, frames, save
 
-from gioconda import fragments
+from gioconda import form, fragments
 from gioconda.errors import PortraitError, UnsignedError
 from gioconda.gestures import GESTURES
 from gioconda.inspect import Inspection
@@ -27,7 +27,9 @@ from gioconda.marks import identity, places
 from gioconda.marks.credentials import Credentials
 from gioconda.marks.manifest import RUN
 from gioconda.marks.verify import Finding, Verdict, verify
+from gioconda.own import OWN
 from gioconda.samples import _TABLE, samples
+from heads.liveportrait.settings import Settings
 
 COUNT = 12
 """Frames of the driving clip."""
@@ -178,6 +180,36 @@ def test_animate_says_what_is_missing(page: Page, given: Path) -> None:
     page.get_by_role("tab", name="Driving clip").click()
     page.get_by_role("button", name="Animate").click()
     expect(page.locator("#status [role=alert]")).to_contain_text("There is no driving clip yet.")
+
+
+def test_settings_of_a_head_are_there_with_it_alone(page: Page, given: Path) -> None:
+    """There is no GPU, so automatic takes the head without networks; what is put away says nothing more."""
+    upload(page, "portraits", given / "person.png")
+    page.get_by_text("Settings", exact=True).click()
+    own = page.locator("#painting")
+    expect(own).to_have_count(0)
+    page.get_by_label("liveportrait", exact=True).check()
+    own.get_by_text("Settings of the painting head").click()
+    own.get_by_label("the lips", exact=True).check()
+    page.get_by_role("button", name="Animate").click()
+    expect(page.locator("#status [role=alert]")).to_contain_text(
+        "follows pictures of the driver's face, and a gesture has none"
+    )
+    page.get_by_label("warp", exact=True).check()
+    expect(own).to_have_count(0)
+    page.get_by_label("liveportrait", exact=True).check()
+    own.get_by_text("Settings of the painting head").click()
+    expect(own.get_by_label("everything", exact=True)).to_be_checked()
+
+
+def test_only_settings_that_were_changed_are_asked_of_a_head(tmp_path: Path) -> None:
+    settings = form.DEFAULTS | {name: getattr(Settings(), name) for name in OWN} | {"gesture": "nod"}
+    asked = {name: value for name, value in settings.items() if name not in ("driving", "motion", "output")}
+    plain = form.job(["a.png"], asked, tmp_path)
+    assert all(getattr(plain, name) is None for name in OWN)
+    changed = form.job(["a.png"], asked | {"region": "lip", "stitching": False, "driving_multiplier": 1.5}, tmp_path)
+    assert (changed.region, changed.stitching, changed.driving_multiplier) == ("lip", False, 1.5)
+    assert changed.retarget_eyes is changed.retarget_lips is changed.normalize_lips is None
 
 
 def test_any_file_can_be_looked_at(page: Page, given: Path) -> None:

@@ -24,8 +24,8 @@ from heads.liveportrait.stitching import LAYERS, Perceptron, spellings
 from heads.liveportrait.warping import Warped, Warping
 
 SINGLE = "FMS"
-"""Networks that work in float32 where half precision is asked for: they are a hundredth of a frame's work, and what M loses in bfloat16
-moves keypoints by up to 1.4 pixels of 256 (measured on made-up weights: M alone costs the picture 26 dB, all the others 38)."""
+"""Networks that work in float32 where half precision is asked for: they are a hundredth of a frame's work, and what M loses in
+bfloat16 moves keypoints by up to 1.4 pixels of 256 (on made-up weights: M alone costs the picture 26 dB, all the others 38)."""
 
 _ORDER = "GWMFS"
 """Largest first: while one is folded, its file is in memory beside it, and this way there is the least of others."""
