@@ -1,10 +1,11 @@
-"""Whether LivePortrait's published files do in our networks what they should: what no machine without them can show.
+"""Whether the networks do what LivePortrait's do: on made-up weights by numbers, and whether the published files fit them.
 
     python -m gioconda weights pull liveportrait && python bench/parity.py
 
-Loads the five files strictly, reads a bundled portrait and lets the networks paint it as it is. The numbers must be finite, the
-face upright and of a usual size, and the painted portrait like its photograph; then the exit code is 0. `make parity` also
-runs the golden tests, which compare every network with the original's numbers for made-up weights.
+First every network is compared with the original's numbers (`bench/golden.py`), which needs nothing but this repository.
+Then it loads the five files strictly, reads a bundled portrait and lets the networks paint it as it is. The numbers must be
+finite, the face upright and of a usual size, and the painted portrait like its photograph; then the exit code is 0. `--golden`
+leaves the second part out.
 """
 
 from __future__ import annotations
@@ -56,6 +57,20 @@ def figures(portrait: Path, folder: Path | None) -> dict[str, float]:
     return named | {"stitching moves a resting face by": moved, "likeness, dB": 10 * math.log10(1 / max(error, 1e-12))}
 
 
+def golden_rows() -> list[str]:
+    """The first part as a table; exits with 1 where an error is larger than its bound."""
+    from bench import golden
+
+    rows, worst = ["| output | largest error | bound |", "| --- | ---: | ---: |"], 0.0
+    for case in golden.CASES:
+        for name, error, bound in golden.compared(case):
+            rows.append(f"| {name} | {error:.1e} | {bound:.1e} |")
+            worst = max(worst, error / bound)
+    if not worst <= 1:
+        sys.exit("\n".join([*rows, f"An error is {worst:.1f} times its bound: the networks are not the original's."]))
+    return [*rows, "", f"All are within their bounds; the largest error is {worst:.2f} of its own."]
+
+
 def plausible(said: dict[str, float]) -> bool:
     """Whether a frontal portrait may give these figures."""
     upright = all(abs(said[name]) < ANGLE for name in ("pitch", "yaw", "roll"))
@@ -72,7 +87,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--portrait", type=Path, default=ROOT / "examples" / "portraits" / "ada.jpg")
     parser.add_argument("--folder", type=Path, help="with the five files, instead of the Hub's cache; they are not checked")
+    parser.add_argument("--golden", action="store_true", help="only compare the networks on made-up weights")
     options = parser.parse_args()
+    print("\n".join(golden_rows()), flush=True)
+    if options.golden:
+        return
     try:
         said = figures(options.portrait, options.folder)
     except (WeightsError, HeadError) as error:
