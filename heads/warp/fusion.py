@@ -34,8 +34,8 @@ ROUGH = 4
 FAINT = 0.04
 """Share of a portrait's texels that is not worth mixing in: two grey levels where portraits differ by fifty."""
 
-PRINT = 2.0
-"""How many times larger than the first portrait's face the others' texels are kept: a bilinear look-up then blurs nothing."""
+PRINT = 1.5
+"""How many times larger than the first portrait's face the others' texels are kept: a bilinear look-up then blurs little."""
 
 PRINT_SIDE = 1024
 """Pixels of the longer side of a kept face, at most: 3 MB."""

@@ -45,6 +45,10 @@ MOST = 3
 LEAST = 0.15
 """Weight over the largest one at which a portrait is left out."""
 
+ENOUGH = 4
+"""Portraits besides the first that are mixed in a whole frame, at most: with three it is 0.08 dB less, with any 0.02 more, and
+each takes a millisecond."""
+
 WIDTH = 0.175
 """Softness of the border between two parts of the skin, in distances between the outer eye corners."""
 
@@ -162,11 +166,21 @@ def weights(squares: Floats, worth: Floats) -> Floats:
         # it, so that portraits of the same distance share the place.
         following = np.sort(near, axis=1)[:, [count - 1 - MOST]]
         floor = np.maximum(floor, 0.98 * following)
-    kept = np.maximum(near - floor, 0)
+    share = _evened(np.maximum(near - floor, 0))
+    if count > ENOUGH + 1:
+        # Likewise for the frame as a whole.
+        total = share[:, 1:].sum(0)
+        following = 0.98 * np.sort(total)[-1 - ENOUGH]
+        share[:, 1:] *= np.maximum(total - following, 0) / np.maximum(total, 1e-6)
+    return _evened(share)
+
+
+def _evened(kept: Floats) -> Floats:
+    """Weights (regions, K) with rows that add up to 1; where there are none the first portrait has all."""
     total = kept.sum(1, keepdims=True)
     nobody = np.zeros_like(kept)
     nobody[:, 0] = 1
-    return np.asarray(np.where(total > 0, kept / np.where(total > 0, total, 1), nobody), np.float32)
+    return np.asarray(np.where(total > 1e-9, kept / np.maximum(total, 1e-9), nobody), np.float32)
 
 
 def masks(atlas: Atlas, step: int) -> Floats:
