@@ -18,11 +18,10 @@ from heads import mesh, rigid
 from heads.base import Cue, Floats, Image, Portrait
 from heads.warp import atlas, nearness, raster
 from heads.warp.atlas import Atlas
-from heads.warp.eyes import opening
 from heads.warp.layers import spread
 from heads.warp.mouth import PARTING
 from heads.warp.relight import lit
-from heads.warp.study import STEP
+from heads.warp.study import SHUT, STEP, slit
 from heads.warp.transfer import Placed
 
 GRID = 140
@@ -46,7 +45,7 @@ HIDDEN = 0.2
 LIT_SIDE = 256
 """Pixels of the longer side of the grid over a kept face on which its colours are corrected."""
 
-MADE, MADE_EYES, MADE_MOUTH = 10.0, 4.0, 6.0
+MADE, MADE_EYES, MADE_MOUTH = 20.0, 4.0, 6.0
 """Squares of the distance (`heads.warp.nearness`) at which another portrait's skin, eyes and mouth are no better than what the
 first one's frame has: filled-in lids, eyes laid together anew, teeth of the 3-D head (of five settings each the best over six
 clips, of which 2, 4 and 8 frames were given)."""
@@ -60,9 +59,6 @@ flicker, and a lid that falls in a tenth of a second is not late by more than a 
 
 LIDS = (0.25, 0.6)
 """Share of a portrait's opening of an eye that is gone in a frame, between which its lid is not believed any more."""
-
-SHUT = 0.13
-"""Height over width of an eye's opening that shows what is in it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +103,7 @@ class Others:
         shown = np.einsum("rhw,khw->rk", self._masks, self._facing * self._trust) / self._masks.sum((1, 2))[:, None]
         self._worth = np.asarray(np.maximum(shown, 1e-3) * state["worth"], np.float32)
         self._gaps = np.array([mesh.mouth_gap(points) for points in self._points])
-        self._eyes = np.array([[_slit(p, eye) for p in self._points] for eye in (mesh.RIGHT_EYE, mesh.LEFT_EYE)])
+        self._eyes = np.array([[slit(p, eye) for p in self._points] for eye in (mesh.RIGHT_EYE, mesh.LEFT_EYE)])
         prints = [
             _print(self._sheet, *given) for given in zip(portraits, self._points, state["tones"], state["gains"], strict=True)
         ]
@@ -212,12 +208,12 @@ class Others:
             worth[nearness.MOUTH, 1:] = 0  # the driver's picture was asked for
         eyes = zip(nearness.EYES, nearness.LIDS, (mesh.RIGHT_EYE, mesh.LEFT_EYE), self._eyes, strict=True)
         for region, skin, eye, slits in eyes:
-            now = _slit(placed.points, eye)
+            now = slit(placed.points, eye)
             worth[region, 1:] *= _shows(now, slits, SHUT)[1:]
             # A lid that comes down over more than a portrait shows of it would be drawn out: the first one's is filled in.
             gone = 1 - now / np.maximum(slits[1:], 1e-6)
             worth[skin, 1:] *= np.clip((LIDS[1] - gone) / (LIDS[1] - LIDS[0]), 0, 1)
-        return nearness.weights(squares, worth)
+        return nearness.weights(squares, worth, nearness.POWERS)
 
 
 def _shows(now: float, own: NDArray[np.floating], least: float) -> NDArray[np.floating]:
@@ -231,12 +227,6 @@ def _shows(now: float, own: NDArray[np.floating], least: float) -> NDArray[np.fl
     far = np.clip((STRETCH[1] - now / np.maximum(own, 1e-6)) / (STRETCH[1] - STRETCH[0]), 0, 1)
     alike = np.clip(2 - (now - own) / PARTING, 0, 1)
     return np.asarray(np.maximum(inside * far, alike))
-
-
-def _slit(points: Floats, eye: tuple[int, ...]) -> float:
-    """Height of an eye's opening over its width."""
-    width = float(np.linalg.norm(points[eye[0], :2] - points[eye[8], :2]))
-    return opening(points, eye) / max(width, 1e-6)
 
 
 def _print(sheet: Atlas, portrait: Portrait, points: Floats, tone: Floats, gain: Floats) -> tuple[Image, Floats]:

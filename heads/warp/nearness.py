@@ -39,6 +39,10 @@ POWER = 1.25
 """Of the squares, by which weights fall: a larger one is a quicker change from one portrait to the next, and no nearer to the
 truth."""
 
+POWER_MOUTH, POWER_EYES = 5.0, 1.5
+"""The same between the lips and between the lids: two rows of teeth that lie over each other are seen as that, also where their
+mean is nearer to the truth."""
+
 MOST = 3
 """Portraits that are mixed in one part of the face, at most."""
 
@@ -109,6 +113,10 @@ REGIONS = (
 LIDS, AROUND, MOUTH, EYES = (0, 1), 7, 8, (9, 10)
 """Their indices."""
 
+POWERS = np.full((len(REGIONS), 1), POWER, np.float32)
+POWERS[[MOUTH, *EYES], 0] = POWER_MOUTH, POWER_EYES, POWER_EYES
+"""Of every region."""
+
 
 class Nearness:
     """Weights of several portraits of one person.
@@ -150,15 +158,16 @@ class Nearness:
         return np.asarray(rows, np.float32)
 
 
-def weights(squares: Floats, worth: Floats) -> Floats:
+def weights(squares: Floats, worth: Floats, power: Floats | float = POWER) -> Floats:
     """(regions, K) float32, each row adds up to 1: how much of each portrait is taken; most of them 0.
 
     Args:
         squares: (regions, K) from `Nearness.squares`.
         worth: (regions, K) at least 0, what each portrait can show there: 0 takes it out. The first one is what remains.
+        power: (regions, 1), see `POWER`.
     """
     count = squares.shape[1]
-    near = worth / (squares + np.where(np.arange(count) == 0, REST, SPREAD)) ** POWER
+    near = worth / (squares + np.where(np.arange(count) == 0, REST, SPREAD)) ** power
     top = near.max(1, keepdims=True)
     floor = LEAST * top
     if count > MOST:

@@ -45,11 +45,17 @@ EDGE = (1.0, 1.0, 0.0)
 SHADOW = 0.12
 """Natural logarithm by which the factors that take light out jump within a window of `COARSE`, where skin is trusted half."""
 
-OTHER_LIGHT = 0.4
+OTHER_LIGHT = 0.7
 """Worth of a portrait in other light: what is left of it shows where two are mixed."""
 
 BLURRED = 0.25
 """Least worth of a blurred portrait against a sharp one."""
+
+
+SHUT = 0.13
+"""Height over width of an eye's opening that shows what is in it."""
+
+_EYES = (list(mesh.RIGHT_EYE + mesh.RIGHT_IRIS), list(mesh.LEFT_EYE + mesh.LEFT_IRIS))
 
 
 def distinct(portraits: Sequence[Portrait]) -> list[Portrait]:
@@ -82,7 +88,7 @@ def studied(portraits: Sequence[Portrait]) -> dict[str, Floats]:
     gains = [_small(relight.gain(sheet, shown[0], one, share)) for one, share in zip(toned, other, strict=True)]
     trust = [_trusted(sheet, shown[0], one, gain) for one, gain in zip(toned, gains, strict=True)]
     facing = [_facing(sheet, one) for one in shown]
-    sharp = np.array([_sharpness(sheet, one) for one in shown])
+    sharp = np.array([_sharpness(sheet, one) for one in toned])
     worth = np.clip(sharp / max(float(sharp[0]), 1e-3), BLURRED, 1) * (1 - (1 - OTHER_LIGHT) * np.array(other))
     state = (np.array(points), np.array(tones), np.array(gains), np.array(facing), np.array(trust), worth)
     return {name: np.asarray(value, np.float32) for name, value in zip(STATE, state, strict=True)}
@@ -102,6 +108,10 @@ def _registered(portraits: Sequence[Portrait], other: Sequence[float]) -> list[F
         corrected = np.zeros_like(points)
         for register, weight, picture in ((plain, 1 - share, image), (unlit, share, even(image, points))):
             corrected += np.float32(weight) * (register(picture, points)[0] if weight else points)
+        for eye in _EYES:
+            # A shut lid has nothing of the open eye to be laid over: such an eye moves as a whole.
+            if min(slit(points, eye), slit(first[1], eye)) < SHUT:
+                corrected[eye] = points[eye] + (corrected[eye] - points[eye]).mean(0)
         out.append(np.asarray(portrait.face.points + (corrected - points) / np.float32(factor), np.float32))
     return out
 
@@ -151,6 +161,12 @@ def _whole(field: Floats) -> Floats:
 
 def _sharpness(sheet: Atlas, shown: Shown) -> float:
     """Fine detail of the skin over its contrast (the Laplacian's standard deviation, as in `gioconda.faces.tracker`)."""
-    grey = cv2.cvtColor(shown.colours[: atlas.SIDE].astype(np.uint8), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey = cv2.cvtColor(np.clip(shown.colours[: atlas.SIDE], 0, 255).astype(np.uint8), cv2.COLOR_RGB2GRAY).astype(np.float32)
     skin = cv2.erode(sheet.skin_mask(), np.ones((9, 9), np.uint8)) > 0
     return float(cv2.Laplacian(grey, cv2.CV_32F)[skin].std() / max(float(grey[skin].std()), 1.0))
+
+
+def slit(points: Floats, eye: Sequence[int]) -> float:
+    """Height of an eye's opening over its width."""
+    width, height = (float(np.linalg.norm(points[eye[a], :2] - points[eye[b], :2])) for a, b in ((0, 8), (4, 12)))
+    return height / max(width, 1e-6)
