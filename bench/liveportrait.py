@@ -14,25 +14,44 @@ import json
 import math
 import resource
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from bench.speed import commit, machine, today  # noqa: E402 - found below the root
 from heads.liveportrait.keypoints import stitched, transform  # noqa: E402 - found below the root
 from heads.liveportrait.networks import Networks, build  # noqa: E402
-from heads.liveportrait.sizes import FULL  # noqa: E402
+from heads.liveportrait.sizes import FILES, FULL  # noqa: E402
 from heads.liveportrait.standin import Recorded  # noqa: E402
 
 FRAME = ("M", "S", "W", "G")
 """What runs for every driving frame."""
+
+LOADER = """
+import sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from heads.liveportrait.networks import Networks
+from heads.liveportrait.sizes import FILES
+def held(name):
+    return next(int(row.split()[1]) * 1024 for row in open("/proc/self/status") if row.startswith(name))
+paths = {file: Path(sys.argv[2], file) for file in FILES.values()}
+before, began = held("VmRSS:"), time.perf_counter()
+networks = Networks.load(paths)
+print((held("VmHWM:") - before) / sum(path.stat().st_size for path in paths.values()), time.perf_counter() - began)
+"""
+"""Loads the networks and tells the peak of what it held beyond its start, in sizes of the files, and seconds."""
 
 Jobs = Mapping[str, Callable[[], Any]]
 
@@ -141,6 +160,20 @@ def compiled(nets: Networks) -> Networks:
     return nets
 
 
+def loading() -> dict[str, float]:
+    """What reading the five files takes, in a process of its own (Linux): how much more than their size is held at once."""
+    if not Path("/proc/self/status").is_file():
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, file in FILES.items():
+            source = Recorded(name, "bench")
+            build(name, source, FULL)
+            save_file(source.tensors, Path(folder, file))
+        words = [sys.executable, "-c", LOADER, str(ROOT), folder]
+        told = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+    return {"loading: peak beyond start / size of the files": float(told[0]), "loading, s": float(told[1])}
+
+
 def on_cpu(options: argparse.Namespace) -> dict[str, Any]:
     """Float32 and bfloat16 beside the plain networks."""
     unit, x = nn.Conv2d(512, 512, 3, padding=1), torch.randn(1, 512, 64, 64)
@@ -154,7 +187,7 @@ def on_cpu(options: argparse.Namespace) -> dict[str, Any]:
     times = medians(several, "cpu", options.runs)
     loss = psnr(several["fp32"]["frame"](), several["bf16"]["frame"]())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return {"ms": times, "bf16 against fp32, dB": loss, "peak beyond start, MB": (peak - before) / 1024}
+    return {"ms": times, "bf16 against fp32, dB": loss, "peak beyond start, all kinds together, MB": (peak - before) / 1024}
 
 
 def on_cuda(options: argparse.Namespace) -> dict[str, Any]:
@@ -200,7 +233,7 @@ def table(found: Mapping[str, Any]) -> str:
         unit = times["unit"]["frame"]
         kinds = [kind for kind in ("plain", "fp32", "bf16") if kind in times]
         rows += [f"| {kind}, u | {' | '.join(f'{times[kind][name] / unit:.2f}' for name in names)} |" for kind in kinds]
-    rest = [f"- {name}: {value:,.1f}" for name, value in found.items() if isinstance(value, float)]
+    rest = [f"- {name}: {value:,.2f}" for name, value in found.items() if isinstance(value, float)]
     return "\n".join([*rows, "", *rest])
 
 
@@ -219,9 +252,10 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     on_gpu = options.device.startswith("cuda")
     options.batch = options.batch or (8 if on_gpu else 1)
-    found = (on_cuda if on_gpu else on_cpu)(options)
+    found = (on_cuda if on_gpu else on_cpu)(options) | loading()
     found["device"] = torch.cuda.get_device_name() if on_gpu else f"CPU, {options.threads} threads, torch {torch.__version__}"
-    print(json.dumps(found, indent=2) if options.json else f"{found['device']}\n\n{table(found)}")
+    told = f"Measured on {today()} by `python bench/liveportrait.py` at {commit()}: {machine()}; {found['device']}."
+    print(json.dumps(found, indent=2) if options.json else f"{told}\n\n{table(found)}")
 
 
 if __name__ == "__main__":

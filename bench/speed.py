@@ -4,6 +4,7 @@
     python bench/speed.py --long 600           and the peak memory of a clip of ten minutes
     python bench/speed.py --readme             and the table into README.md
     python bench/speed.py --clip c.mp4 --portrait p.jpg
+    python bench/speed.py --head liveportrait  what its networks cost, with made-up weights, and what stands around them
 
 Portrait and clip are made from rendered people unless others are given; nothing is taken from outside the repository.
 """
@@ -233,6 +234,11 @@ def commit() -> str:
     return f"{number or 'unknown'}{'+' if changes else ''}"
 
 
+def today() -> str:
+    """The date, UTC."""
+    return dt.datetime.now(dt.UTC).date().isoformat()
+
+
 def measured(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Every number."""
     import cv2
@@ -249,7 +255,7 @@ def measured(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     start = median([run(portrait, clip, "--end", "0.05", *size) for _ in range(RUNS)])
     full = median([run(portrait, clip, *size) for _ in range(RUNS)])
     found: dict[str, Any] = {
-        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "date": today(),
         "machine": machine(),
         "commit": commit(),
         "frames": frames,
@@ -302,6 +308,20 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join([*rows, f"| together | | {total:.1f} | 100 % |"])
 
 
+def networks(options: argparse.Namespace) -> None:
+    """The head of networks, whose weights are made up: `bench/liveportrait.py`, then `bench/around.py`."""
+    told = []
+    for script, words in (("liveportrait.py", ()), ("around.py", ("--seconds", str(options.seconds)))):
+        command = [sys.executable, str(ROOT / "bench" / script), *words]
+        told.append(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.strip())
+        print(told[-1], flush=True)
+    if options.readme:
+        with tempfile.NamedTemporaryFile("w", suffix=".md") as page:
+            page.write("\n\n".join(told))
+            page.flush()
+            subprocess.run([sys.executable, str(ROOT / "docs" / "update.py"), "--networks", page.name], check=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -311,7 +331,11 @@ def main() -> None:
     parser.add_argument("--long", type=float, metavar="SECONDS", help="also measure the memory of a clip of this length")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--readme", action="store_true", help="write the table into README.md")
+    parser.add_argument("--head", choices=("warp", "liveportrait"), default="warp", help="(default: %(default)s)")
     options = parser.parse_args()
+    if options.head == "liveportrait":
+        networks(options)
+        return
     from gioconda.marks import places
 
     with tempfile.TemporaryDirectory(prefix="gioconda-") as name:

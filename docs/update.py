@@ -106,9 +106,10 @@ def pages() -> dict[Path, str]:
 
 
 def main() -> None:
-    """Rewrite the pages; with `--speed FILE` and `--quality FILE` also the tables of what the scripts in bench/ measured."""
+    """Rewrite the pages; with `--speed FILE` and the like also the tables of what the scripts in bench/ measured."""
     parser = argparse.ArgumentParser(description="Rewrite the made parts of README.md and docs/architecture.md.")
     parser.add_argument("--speed", type=Path, metavar="FILE", help="the table of speeds, Markdown")
+    parser.add_argument("--networks", type=Path, metavar="FILE", help="that of the head of networks, Markdown")
     parser.add_argument("--quality", type=Path, metavar="FILE", help="the table of bars, Markdown")
     readme = ROOT / "README.md"
     for mark, measured in vars(parser.parse_args()).items():
