@@ -19,9 +19,10 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench import attacks  # noqa: E402 - the repository's own, wherever this is started from
+from bench import attacks, store  # noqa: E402 - the repository's own, wherever this is started from
 from bench.marks_hosts import Host, hosts, wall  # noqa: E402
 from bench.marks_tables import into_docs, tables  # noqa: E402
 from bench.measures import psnr, ssim  # noqa: E402
@@ -117,39 +118,59 @@ def endurance(found: list[Host], folder: Path, quick: bool) -> list[Outcome]:
     return outcomes
 
 
-def alarms(found: list[Host], clips: list[Path], trials: int) -> dict[str, Any]:
-    """Three-second windows, cropped and mirrored at random, every second one marked with a key that is not asked for."""
-    chance = np.random.default_rng(2026)
-    sources = [*(host.frames for host in found), *((lambda p=path: (f.image for f in VideoReader(p))) for path in clips)]
-    scores: list[float] = []
-    alarmed = 0
+def alarms(found: list[Host], clips: list[Path], trials: int, part: str) -> dict[str, Any] | None:
+    """Three-second windows, cropped and mirrored at random, every second one marked with a key that is not asked for.
+
+    Every source has chance of its own and its scores are kept under out/marks/, so that several processes can share the
+    sources (`part`, "1/2" and "2/2") and a run without a part puts them together.
+    """
+    sources: list[tuple[str, Callable[[], Iterator[Image]]]] = [(host.name, host.frames) for host in found]
+    sources += [(path.stem, partial(_frames, path)) for path in clips]
     each = -(-trials // len(sources))
-    for number, source in enumerate(sources):
-        images = list(islice(source(), 180))
-        for trial in range(min(each, trials - len(scores))):
-            start = int(chance.integers(0, max(1, len(images) - 75)))
-            seen = list(changed(images[start : start + 75], chance))
-            if trial % 2:
-                seen = marked(seen, int(chance.integers(2**32)), chance.bytes(32))
-            # `detect` reports nothing that does not reach the threshold in this very search.
-            scores.append(detection.strongest(seen, keys=(DEFAULT_KEY,)))
-            alarmed += scores[-1] >= detection.threshold(1)
-        print(f"source {number + 1} of {len(sources)}: largest score so far {max(scores):.2f}", flush=True)
-    # Maxima of many values with light tails follow Gumbel's law; its two numbers from mean and deviation (method of moments).
-    deviation, mean = statistics.stdev(scores), statistics.fmean(scores)
-    scale = deviation * math.sqrt(6) / math.pi
-    mode = mean - 0.5772156649 * scale
-    least = detection.threshold(1)
+    first, step = (int(number) for number in part.split("/")) if part else (1, 1)
+    rows: list[list[float]] = []
+    for number in range(first - 1, len(sources), step):
+        name, source = sources[number]
+        key = store.digest(name, number, each, store.of_sources("gioconda/marks/*.py", "bench/marks.py"))
+        place = ROOT / "out" / "marks" / "alarms" / f"{name}-{key}.json"
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(json.dumps(alarmed(source, np.random.default_rng([2026, number]), each)), encoding="utf-8")
+        rows.append(json.loads(place.read_text(encoding="utf-8")))
+        print(f"{name}, source {number + 1} of {len(sources)}: largest score {max(rows[-1]):.2f}", flush=True)
+    if part:
+        return None
+    scores, least = [score for row in rows for score in row], detection.threshold(1)
     return {
         "trials": len(scores),
-        "alarms": alarmed,
-        "mean": round(mean, 2),
-        "deviation": round(deviation, 3),
+        "alarms": sum(score >= least for score in scores),
+        "mean": round(statistics.fmean(scores), 2),
+        "deviation": round(statistics.stdev(scores), 3),
         "largest": round(max(scores), 2),
         "threshold": round(least, 2),
-        "gumbel": float(f"{-math.expm1(-math.exp(-(least - mode) / scale)):.2g}"),
         "bound": detection.FALSE_ALARM,
     }
+
+
+def alarmed(source: Callable[[], Iterator[Image]], chance: np.random.Generator, trials: int) -> list[float]:
+    """The best scores of windows of one source.
+
+    `strongest` never stops early and takes the best of everything that `detect` would have looked at, whether the check bits
+    fit or not: where it stays below the threshold, `detect` says None.
+    """
+    images, scores = list(islice(source(), 180)), []
+    for trial in range(trials):
+        start = int(chance.integers(0, max(1, len(images) - 75)))
+        seen = list(changed(images[start : start + 75], chance))
+        if trial % 2:
+            seen = marked(seen, int(chance.integers(2**32)), chance.bytes(32))
+        scores.append(detection.strongest(seen, keys=(DEFAULT_KEY,)))
+    return scores
+
+
+def _frames(path: Path) -> Iterator[Image]:
+    with VideoReader(path) as reader:
+        yield from (frame.image for frame in reader)
 
 
 def changed(images: list[Image], chance: np.random.Generator) -> Iterator[Image]:
@@ -244,6 +265,9 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, help="folder of further clips, for false alarms")
     parser.add_argument("--only", default="attacks,alarms,looks,cost", help="which parts, with commas between")
     parser.add_argument("--trials", type=int, default=2000, help="of false alarms")
+    parser.add_argument(
+        "--part", default="", metavar="K/N", help="only every Nth source of false alarms, to be put together later"
+    )
     parser.add_argument("--hosts", default="", help="only results whose name contains this")
     parser.add_argument("--quick", action="store_true", help="only what the mark has to stand")
     parser.add_argument("--docs", action="store_true", help="write the tables into docs/provenance.md")
@@ -263,8 +287,10 @@ def main() -> None:
         found["cost"] = cost(made)
     if "attacks" in parts:
         found["attacks"] = [vars(outcome) for outcome in endurance(made, folder, options.quick)]
-    if "alarms" in parts:
-        found["alarms"] = alarms(made, clips, options.trials)
+    if "alarms" in parts and (told := alarms(made, clips, options.trials, options.part)):
+        found["alarms"] = told
+    if options.part:
+        return
     found["commits"] |= dict.fromkeys(parts, state)
     kept.write_text(json.dumps(found, indent=1), encoding="utf-8")
     print(text := tables(found))

@@ -138,3 +138,16 @@ def test_frames_of_other_sizes_are_refused() -> None:
         Watermark(1, (64, 48)).apply(np.zeros((64, 48, 3), np.uint8))
     with pytest.raises(ValueError, match="not of one clip"):
         detect([np.zeros((64, 48, 3), np.uint8), np.zeros((48, 64, 3), np.uint8)])
+
+
+@pytest.mark.parametrize("misread", [(), (2,), (0, 4)])
+def test_patterns_whose_second_choice_is_right_are_read_by_the_check_bits(misread: tuple[int, ...]) -> None:
+    written = 0xC0FFEE42
+    cells = [[(0.0, shift), (0.4, (1, 2)), (0.9, (3, 4)), (1.5, (5, 6))] for shift in pattern.shifts(written)]
+    for place in misread:
+        cells[place] = [(0.0, (7, 7)), (0.2 + place, cells[place][0][1]), (6.0, (8, 8)), (7.0, (9, 9))]
+    found = [(less, pattern.number(shifts)) for less, shifts in detection.readings(cells)]
+    assert [less for less, _ in found] == sorted(less for less, _ in found)
+    numbers = [(less, number) for less, number in found if number is not None]
+    assert numbers[0][1] == written
+    assert numbers[0][0] == pytest.approx(sum(0.2 + place for place in misread))

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +68,10 @@ DOUBT = 0.04
 CANDIDATES = 4
 """Best scales that are searched finely."""
 
+LIKELY, MISREAD = 4, 2
+"""Shifts of each pattern that are considered, and patterns of which another than the likeliest may be the right one. The check
+bits say which; a number that was not written passes them once in 2¹⁸ tries."""
+
 
 @dataclass(frozen=True, slots=True)
 class Detection:
@@ -100,7 +105,8 @@ class _Match:
     scale: float
     flipped: bool
     key: int
-    cells: list[tuple[int, int]]
+    cells: list[list[tuple[float, tuple[int, int]]]]
+    """For each pattern its likeliest shifts, and how much each takes off the score."""
 
 
 def detect(frames: Iterable[Image], *, keys: Sequence[bytes] | None = None, limit: int = FRAMES) -> Detection | None:
@@ -264,8 +270,9 @@ def _rings() -> NDArray[np.intp]:
     return np.asarray(np.rint(np.hypot(rows, columns) / 2)[band()], np.intp)
 
 
-def matched(bins: NDArray[np.complex64], key: bytes) -> tuple[float, list[tuple[int, int]]]:
-    """The best reading of weighed bins: the sum of the six peaks, and the shifts in cells.
+def matched(bins: NDArray[np.complex64], key: bytes) -> tuple[float, list[list[tuple[float, tuple[int, int]]]]]:
+    """The best reading of weighed bins: the sum of the six peaks, and for each pattern the likeliest shifts in cells, the best
+    first, with what each of them takes off the sum.
 
     The tile may begin anywhere; for every beginning the first pattern's correlation and the largest of each of the others on
     the grid of shifts from there add up, and the best beginning wins.
@@ -277,10 +284,28 @@ def matched(bins: NDArray[np.complex64], key: bytes) -> tuple[float, list[tuple[
     sums = cells.max(-1).sum(0)
     joint = peaks[0] + np.tile(sums, (CELLS, CELLS))
     down, right = divmod(int(joint.argmax()), SIDE)
-    found = cells[:, down % GRID, right % GRID].argmax(-1)
-    places = [divmod(int(place), CELLS) for place in found]
-    shifts = [((row - down // GRID) % CELLS, (column - right // GRID) % CELLS) for row, column in places]
+    found = cells[:, down % GRID, right % GRID]
+    likely = np.argsort(-found, axis=-1)[:, :LIKELY]
+    shifts = []
+    for values, order in zip(found, likely, strict=True):
+        places = [(float(values[order[0]] - values[place]), divmod(int(place), CELLS)) for place in order]
+        shifts.append([(less, ((r - down // GRID) % CELLS, (c - right // GRID) % CELLS)) for less, (r, c) in places])
     return float(joint[down, right]), shifts
+
+
+def readings(cells: list[list[tuple[float, tuple[int, int]]]]) -> Iterator[tuple[float, list[tuple[int, int]]]]:
+    """Combinations of likely shifts, the likeliest first: what they take off the score, and one shift for each pattern."""
+    choices = [
+        (
+            sum(cells[pattern][place][0] for pattern, place in zip(others, places, strict=True)),
+            dict(zip(others, places, strict=True)),
+        )
+        for count in range(MISREAD + 1)
+        for others in combinations(range(len(cells)), count)
+        for places in product(range(1, LIKELY), repeat=count)
+    ]
+    for less, changed in sorted(choices, key=lambda choice: choice[0]):
+        yield less, [own[changed.get(pattern, 0)][1] for pattern, own in enumerate(cells)]
 
 
 def _scales() -> list[float]:
@@ -335,13 +360,18 @@ def _found(matches: list[_Match], total: _Sum, keys: Sequence[bytes], least: flo
     for match in sorted(matches, key=lambda match: -match.score):
         if match.score < least:
             return None
-        if (clip_id := number(match.cells)) is not None:
+        for less, shifts in readings(match.cells):
+            score = match.score - less
+            if score < least:
+                break
+            if (clip_id := number(shifts)) is None:
+                continue
             scale = match.scale / _side(match.scale)
             return Detection(
                 clip_id,
-                round(match.score, 2),
+                round(score, 2),
                 round(least, 2),
-                bound(match.score, len(keys)),
+                bound(score, len(keys)),
                 total.count,
                 round(scale, 3),
                 match.flipped,
