@@ -25,6 +25,7 @@ MAX_UPLOAD = "500mb"
 def main(argv: list[str] | None = None) -> int:
     """Build the page, launch it, and serve until interrupted; returns the exit code."""
     asked = _parser().parse_args(argv)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as gioconda/__main__.py says
     port = _free_port(asked.host, asked.port)
     if port is None:
         taken = (

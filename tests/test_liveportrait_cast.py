@@ -15,6 +15,7 @@ from heads import mesh, rigid
 from heads.base import Cue, Floats, Portrait
 from heads.liveportrait.cast import FADE, LEAST, Cast
 from heads.liveportrait.head import LivePortrait
+from heads.liveportrait.pace import Plan
 
 JAW = mesh.SHAPE["jawOpen"]
 RATE = 30
@@ -96,7 +97,7 @@ def test_one_portrait_needs_no_choice() -> None:
     assert Cast([portrait()], cue(0)).shares(cue(3, yaw=50)) == [(0, 1.0)]
 
 
-def test_others_paint_the_head_and_the_first_one_the_rest() -> None:
+def test_others_paint_the_head_and_the_first_one_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     networks = Counted.tiny(0)
     head = LivePortrait(networks)
     rng = np.random.default_rng(5)
@@ -118,3 +119,6 @@ def test_others_paint_the_head_and_the_first_one_the_rest() -> None:
     assert differs(alone[-1], both[-1]) > 0
     height = first.image.shape[0]
     np.testing.assert_array_equal(alone[-1][-height // 12 :], both[-1][-height // 12 :], "shoulders are the first one's")
+    monkeypatch.setattr(Plan, "on", lambda _, lookahead: Plan(1, lookahead // 2, 1, 2))
+    for a, b in zip(both, shown(head, two, away), strict=True):
+        np.testing.assert_array_equal(a, b, "batches under way change nothing")
