@@ -203,10 +203,15 @@ def on_cuda(options: argparse.Namespace) -> dict[str, Any]:
             nets = Networks.invented("bench", device=options.device, dtype=dtype)
             jobs = ours(compiled(nets) if name.endswith("compiled") else nets, batch)
             torch.cuda.reset_peak_memory_stats()
-            times = medians({"x": jobs}, "cuda", options.runs)["x"]
+            title = f"{name}, batch {batch}"
+            try:
+                times = medians({"x": jobs}, "cuda", options.runs)["x"]
+            except Exception as error:  # noqa: BLE001 - what a compiler cannot do is a finding, and the others still count
+                found[f"{title}: failed"] = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+                print(title, found[f"{title}: failed"], file=sys.stderr, flush=True)
+                continue
             picture = jobs["frame"]()[:1]
             reference = picture if reference is None else reference
-            title = f"{name}, batch {batch}"
             found["ms"][title] = {job: spent / (1 if job == "F" else batch) for job, spent in times.items()}
             found[f"{title}: against fp32, dB"] = psnr(reference, picture)
             found[f"{title}: frames/s"] = 1000 * batch / times["frame"]
@@ -234,7 +239,8 @@ def table(found: Mapping[str, Any]) -> str:
         kinds = [kind for kind in ("plain", "fp32", "bf16") if kind in times]
         rows += [f"| {kind}, u | {' | '.join(f'{times[kind][name] / unit:.2f}' for name in names)} |" for kind in kinds]
     rest = [f"- {name}: {value:,.2f}" for name, value in found.items() if isinstance(value, float)]
-    return "\n".join([*rows, "", *rest])
+    failed = [f"- {name}: {value}" for name, value in found.items() if name.endswith(": failed")]
+    return "\n".join([*rows, "", *rest, *failed])
 
 
 @torch.inference_mode()
