@@ -1,7 +1,8 @@
 """What stands around the networks of the liveportrait head: its whole road with networks that cost nothing, or small ones.
 
     python bench/around.py                        a pretended device of 0 and of 9 ms a frame
-    python bench/around.py --small --seconds 600  small networks of made-up weights: memory and time of a long clip
+    python bench/around.py --networks small --seconds 600   small ones of made-up weights: memory and time of a long clip
+    python bench/around.py --networks full        the published sizes, made-up weights, in half precision on a GPU: end to end
 
 A pretended device takes its batches one after the other and gives its pictures when their time has come, as a GPU does. What
 a run then takes is what everything else costs: reading, cutting, pasting back, marks, encoding.
@@ -117,13 +118,21 @@ def watched(times: dict[str, float], name: str, work: Callable[..., Any]) -> Cal
     return counted
 
 
-def road(portrait: Path, clip: Path, each_ms: float | None) -> dict[str, Any]:
+def networks(kind: str) -> Networks:
+    """What is measured: "none", "small", or "full" on a GPU."""
+    if kind == "full":
+        return Networks.invented("bench", device="cuda:0", dtype=torch.float16)
+    return Networks.tiny(0) if kind == "small" else Free()
+
+
+def road(portrait: Path, clip: Path, kind: str, each_ms: float) -> dict[str, Any]:
     """One run: seconds by stage, processor milliseconds a frame of each thread's work, memory and time along the way.
 
     Args:
         portrait: who is painted.
         clip: who drives.
-        each_ms: of the pretended device; None takes small networks on the CPU.
+        kind: of the networks.
+        each_ms: of the pretended device, where there are none.
     """
     from gioconda import Job, animate, choose, device, watch
     from gioconda.marks import imprint, places
@@ -131,11 +140,12 @@ def road(portrait: Path, clip: Path, each_ms: float | None) -> dict[str, Any]:
     from heads.liveportrait import canvas, painting
     from heads.liveportrait.head import LivePortrait
 
-    head = LivePortrait.tiny(0) if each_ms is None else LivePortrait(Free())
+    head = LivePortrait(networks(kind))
+    place = "cuda:0" if kind == "full" else "cpu"
 
     def rendering(_: Job) -> Generator[Any, None, Any]:
         yield from ()
-        return head, choose.Choice("liveportrait", "cpu", "fp32", "for a bench")
+        return head, choose.Choice("liveportrait", place, "fp16" if kind == "full" else "fp32", "for a bench")
 
     times: dict[str, float] = {}
     spots = (
@@ -151,7 +161,7 @@ def road(portrait: Path, clip: Path, each_ms: float | None) -> dict[str, Any]:
         own = {place: str(folder / place) for place in (places.CONFIG, places.DATA)}
         stack.enter_context(mock.patch.dict(os.environ, own))
         stack.enter_context(mock.patch("gioconda.studio.rendering", rendering))
-        if each_ms is not None:
+        if kind == "none":
             stack.enter_context(mock.patch.object(painting.Painter, "_batch", Pretended(each_ms).batch))
             plan = Plan.on("cuda", device.LOOKAHEAD_GPU)
             stack.enter_context(mock.patch.object(Plan, "on", return_value=plan))
@@ -234,14 +244,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the clip (default: %(default)s)")
     parser.add_argument("--device-ms", type=float, help="milliseconds a frame of the pretended device (default: 0 and 9)")
-    parser.add_argument("--small", action="store_true", help="small networks on the CPU instead of a pretended device")
+    parser.add_argument("--networks", choices=("none", "small", "full"), default="none", help="(default: a pretended device)")
     parser.add_argument("--json", action="store_true", help="print one run as a line of JSON")
     options = parser.parse_args()
     if not options.json:
-        length = ("--seconds", str(options.seconds))
+        length = ("--seconds", str(options.seconds), "--networks", options.networks)
         wanted = [0.0, 9.0] if options.device_ms is None else [options.device_ms]
-        runs = {f"device {each:g} ms": apart("--device-ms", str(each), *length) for each in wanted if not options.small}
-        print(table(runs or {"small networks": apart("--small", *length)}))
+        if options.networks == "none":
+            runs = {f"device {each:g} ms": apart("--device-ms", str(each), *length) for each in wanted}
+        else:
+            runs = {f"{options.networks} networks": apart(*length)}
+        print(table(runs))
         return
     with tempfile.TemporaryDirectory(prefix="around-") as name:
         import cv2
@@ -250,7 +263,7 @@ def main() -> None:
         cv2.imwrite(str(portrait), person(3, 0.0)[..., ::-1])
         clip = make_clip(Path(name, "clip.mp4"), pictures(None), options.seconds)
         torch.set_num_threads(1)
-        print(json.dumps(road(portrait, clip, None if options.small else options.device_ms or 0.0)))
+        print(json.dumps(road(portrait, clip, options.networks, options.device_ms or 0.0)))
 
 
 if __name__ == "__main__":
