@@ -81,7 +81,7 @@ class Pretended:
         levels = np.arange(FULL.output, dtype=np.uint8)
         self._picture = np.repeat((levels[:, None] ^ levels[None])[..., None], 3, 2)
 
-    def batch(self, _: object, tasks: Sequence[object]) -> Any:
+    def batch(self, tasks: Sequence[object]) -> Any:
         """Stands for `painting.Painter._batch`."""
         self._free = max(time.perf_counter(), self._free) + self._each * len(tasks)
         due, pictures = self._free, np.broadcast_to(self._picture, (len(tasks), *self._picture.shape))
