@@ -165,8 +165,10 @@ def _written(
         # Reading the driver's pictures, painting and encoding go on at the same time.
         neutral = watch.resting(performance, head)
         cues = stack.enter_context(closing(ahead(watch.cues(job, performance, head, identity.portraits))))
-        painted = head.animate(identity, neutral, cues, lookahead=lookahead(job.device))
-        frames = stack.enter_context(closing(ahead(painted)))
+        known = lookahead(job.device)
+        painted = head.animate(identity, neutral, cues, lookahead=known)
+        # A few frames wait here, so that encoding goes on while a batch is sent to a GPU.
+        frames = stack.enter_context(closing(ahead(painted, depth=known // 4)))
         imprint = seal.imprint(first)
         yield Step(RENDERING, 0, total)
         for done, (frame, moment) in enumerate(zip(frames, timing.times, strict=True), 1):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 
-from heads.ahead import ahead
+from heads.ahead import ahead, shared
 
 
 def threads() -> list[threading.Thread]:
@@ -99,3 +100,40 @@ def test_an_error_while_closing_the_source_does_not_leave_the_consumer_waiting()
     with pytest.raises(OSError, match="cannot be closed"):
         next(items)
     assert threads() == []
+
+
+def test_shared_work_keeps_its_order_and_draws_no_more_than_it_needs() -> None:
+    drawn: list[int] = []
+    first_may_end = threading.Event()
+
+    def items() -> Iterator[int]:
+        for item in range(9):
+            drawn.append(item)
+            yield item
+
+    def work(item: int) -> int:
+        if item == 0:
+            first_may_end.wait(10)  # the others are done before the first one
+        else:
+            first_may_end.set()
+        return 10 * item
+
+    with ThreadPoolExecutor(3) as pool:
+        made = shared(pool, work, items(), 3)
+        assert next(made) == 0
+        assert drawn == [0, 1, 2, 3]
+        assert list(made) == [10 * item for item in range(1, 9)]
+        early = shared(pool, work, iter(range(1, 9)), 3)
+        assert next(early) == 10
+        early.close()
+
+
+def test_shared_work_of_one_thread_is_the_callers_and_failures_are_raised() -> None:
+    def work(item: int) -> int:
+        return 6 // item
+
+    with ThreadPoolExecutor(2) as pool:
+        alone = shared(pool, lambda _: threading.current_thread(), iter(range(2)), 1)
+        assert set(alone) == {threading.current_thread()}
+        with pytest.raises(ZeroDivisionError):
+            list(shared(pool, work, iter([3, 2, 0, 1]), 2))
