@@ -182,6 +182,7 @@ def test_animate_says_what_is_missing(page: Page, given: Path) -> None:
     expect(page.locator("#status [role=alert]")).to_contain_text("There is no driving clip yet.")
 
 
+@pytest.mark.slow
 def test_settings_of_a_head_are_there_with_it_alone(page: Page, given: Path) -> None:
     """There is no GPU, so automatic takes the head without networks; what is put away says nothing more."""
     upload(page, "portraits", given / "person.png")
