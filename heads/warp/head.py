@@ -107,7 +107,7 @@ class Warp:
         gaze = eyes.Eyes(image, portrait.face.points)
         skin = lids.Lids(image, portrait.face.points)
         ends = corners.Corners(image, portrait.face.points)
-        inside = mouth.Mouth(self._teeth, identity.portraits[:1], neutral)
+        inside = mouth.Mouth(self._teeth, portrait, neutral)
         several = study.distinct(identity.portraits)
         others = fusion.Others(several, identity.state, neutral.expression) if len(several) > 1 else None
         moves = _moves(portrait, neutral, cues, stage.concerned, others)

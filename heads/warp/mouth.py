@@ -1,11 +1,11 @@
-"""The inside of the mouth: the person's own when a portrait shows it, the driver's when his picture is given, else teeth.
+"""The inside of the mouth: the portrait's own when it shows it, the driver's when his picture is given, else teeth.
 
 The lips are the portrait's and are drawn by the mesh; this fills the opening between them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -135,12 +135,11 @@ class Mouth:
 
     Args:
         bite: of the 3-D head.
-        portraits: the first one is animated; the others may show the mouth open.
+        first: the portrait that is animated; what others show of the mouth is laid over it later (`heads.warp.fusion`).
         neutral: the driver's neutral frame.
     """
 
-    def __init__(self, bite: Teeth, portraits: Sequence[Portrait], neutral: Cue) -> None:
-        first = portraits[0]
+    def __init__(self, bite: Teeth, first: Portrait, neutral: Cue) -> None:
         self._points = first.face.points
         self._iod = mesh.eye_distance(self._points)
         self._own = mesh.mouth_gap(self._points)
@@ -148,9 +147,6 @@ class Mouth:
         self._light = _around(first.image, self._points)
         self._white = _white(first.image, self._points)
         self._vivid = min(1.0, _saturation(self._light) / VIVID)
-        widest = max(portraits, key=lambda p: mesh.mouth_gap(p.face.points))
-        helps = mesh.mouth_gap(widest.face.points) >= max(mesh.SHOWS_MOUTH, STRETCH[0] * self._own)
-        self._other = _view(widest.image, widest.face.points) if helps else None
         self._round_rest = neutral.expression[_ROUND]
         self._jaw, self._jaw_rest = bite.jaw * self._iod, float(neutral.expression[_JAW])
         self._upper, self._lower = self._rows(bite)
@@ -200,8 +196,6 @@ class Mouth:
         mask *= np.float32(others)
         if cue.crop is not None and cue.crop_points is not None:
             paint = self._seen(_view(cue.crop, cue.crop_points * cue.crop.shape[0]), inner, box)
-        elif self._other is not None:
-            paint = self._seen(self._other, inner, box)
         else:
             paint = self._modelled(mask, placed, cue, whole)
         patch[window] = cv2.blendLinear(paint, np.ascontiguousarray(patch[window]), mask, 1 - mask)
