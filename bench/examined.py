@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from bench import measures, road
-from bench.reenact import Shown, eight, likeness
+from bench.reenact import Shown, eight, likeness, stirred
 from bench.rendered import SPANS, Exam
 from gioconda.media import VideoReader
 from heads.base import Floats
@@ -34,9 +34,10 @@ def examined(exam: Exam, head: str) -> Shown:
         result, driver = road.tracked(output), road.tracked(take.driving)
         with VideoReader(output) as reader:
             encoded = [frame.image for frame in reader]
-    figures = likeness(take, taken.frames, take.faces)
+    judged = stirred(take)
+    figures = likeness(take, taken.frames, judged)
     for name, span in SPANS.items():
-        figures[f"face_psnr_{name}"] = likeness(take, taken.frames, [i for i in span if i in take.faces])["face_psnr"]
+        figures[f"face_psnr_{name}"] = likeness(take, taken.frames, [i for i in judged if i in span])["face_psnr"]
     for who, seen in (("", result), ("_driver", driver)):
         figures[f"landmarks{who}"] = float(measures.landmark_distance(seen["points"], exam.points).mean())
         figures[f"pose{who}"] = float(measures.pose_error(_changed(seen["pose"]), _changed(exam.pose)).mean())

@@ -55,6 +55,11 @@ def likeness(take: clips.Take, frames: dict[int, Image], chosen: Iterable[int]) 
     return dict(zip(names, np.mean(rows, axis=0).tolist(), strict=True))
 
 
+def stirred(take: clips.Take) -> list[int]:
+    """The compared frames that differ from the portrait: for the others a still picture gets the most decibels there are."""
+    return [i for i in take.faces if (take.frames[i] != take.frames[0]).any()]
+
+
 def quick(take: clips.Take, head: str) -> Figures:
     """Likeness alone, of frames before encoding; only these are made."""
     with road.scratch() as folder:
@@ -146,7 +151,7 @@ def stillness(taken: road.Taken, encoded: list[Image], points: Floats) -> Figure
 def eight(take: clips.Take, head: str) -> Figures:
     """Face PSNR from one portrait and from eight of the clip, over the same frames, which are none of them."""
     given = sorted({int(i) for i in np.arange(PORTRAITS) * len(take.frames) // PORTRAITS})
-    judged = [i for i in take.faces if i not in given]
+    judged = [i for i in stirred(take) if i not in given]
     figures: Figures = {}
     with road.scratch() as folder:
         places = [Path(folder) / f"{i:03d}.png" for i in given]
