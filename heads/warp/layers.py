@@ -243,10 +243,12 @@ class Stage:
         # The face itself has no holes: the far cheek of a portrait that looks aside lies behind its outline, and there
         # another place of the picture is found.
         within = np.zeros(maps.kind.shape, np.uint8)
-        cv2.fillPoly(within, [np.rint((oval - maps.window[:2] - 0.5) * 16).astype(np.int32)], 1, shift=4)
-        face = moved * np.clip(2 - np.abs(maps.kind) * (4 / raster.AROUND_FACE), 0, 1) * within
-        hollow = face * (cv2.extractChannel(person, 3) < SOLID)
-        concerned = (strain.soft > 0) | (turned > 0) | (hollow > 0)
+        cv2.fillPoly(within, [np.rint((oval - maps.window[:2] - 0.5) * 16).astype(np.int32)], 255, shift=4)
+        thin = cv2.bitwise_and(cv2.threshold(cv2.extractChannel(person, 3), SOLID - 1, 255, cv2.THRESH_BINARY_INV)[1], within)
+        concerned, face = (strain.soft > 0) | (turned > 0), None
+        if cv2.countNonZero(thin):
+            face = moved * np.clip(2 - np.abs(maps.kind) * (4 / raster.AROUND_FACE), 0, 1) * (within > 0)
+            concerned |= (face > 0) & (thin > 0)
         rows, columns = np.flatnonzero(concerned.any(1)), np.flatnonzero(concerned.any(0))
         if not len(rows):
             return person
@@ -256,10 +258,12 @@ class Stage:
         coarse = cv2.remap(self._coarse, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         own = np.ascontiguousarray(person[part])
         gap = cv2.subtract(cv2.extractChannel(coarse, 3), cv2.extractChannel(own, 3)).astype(np.float32) * np.float32(1 / 255)
-        coarse[..., 3] = np.maximum(coarse[..., 3], np.rint(255 * face[part]).astype(np.uint8))
-        # The matte's soft rim has colours of what is behind in it.
-        rim = cv2.erode(cv2.extractChannel(own, 3), np.ones((3, 3), np.uint8), iterations=max(1, round(0.012 * self._iod)))
-        missing = 1 - rim.astype(np.float32) * np.float32(1 / 255)
-        share = np.max([strain.soft[part], gap * turned[part], missing * face[part]], axis=0)
+        share = np.maximum(strain.soft[part], gap * turned[part])
+        if face is not None:
+            coarse[..., 3] = np.maximum(coarse[..., 3], np.rint(255 * face[part]).astype(np.uint8))
+            # The matte's soft rim has colours of what is behind in it.
+            rim = cv2.erode(cv2.extractChannel(own, 3), np.ones((3, 3), np.uint8), iterations=max(1, round(0.012 * self._iod)))
+            missing = 1 - rim.astype(np.float32) * np.float32(1 / 255)
+            share = np.maximum(share, missing * face[part])
         person[part] = cv2.blendLinear(coarse, own, share, 1 - share)
         return person
