@@ -18,8 +18,6 @@ from heads.base import Floats, Portrait
 from heads.shares import shares
 from heads.warp import layout
 
-SURFACE = mesh.SURFACE
-
 SIDE = 256
 """Pixels of the sheet's side: a lid is three of them high in most portraits."""
 
@@ -71,12 +69,12 @@ class Atlas:
         self.points = portrait.face.points
         shape = layout.build(self.points, portrait.matte)
         count = RINGS * len(_OVAL)
-        self._rings, self._share = shape.rest[SURFACE : SURFACE + count], shape.expression[:count]
+        self._rings, self._share = shape.rest[mesh.SURFACE : mesh.SURFACE + count], shape.expression[:count]
         skin, self.scale = _skin(self.points, portrait.face.pose)
         patches = [_patch(loop, *where) for loop, where in zip(OPENINGS, _PATCHES, strict=True)]
         self.places: Floats = np.concatenate([skin, *patches]).astype(np.float32)
         """(V, 2) pixels of the sheet: skin (468), rings, then for mouth and eyes the contour and its middle."""
-        triangles, at = [mesh.triangles(), layout.bands(_OVAL, SURFACE, RINGS)], len(skin)
+        triangles, at = [mesh.triangles(), layout.bands(_OVAL, mesh.SURFACE, RINGS)], len(skin)
         for loop in OPENINGS:
             triangles.append(layout.fan(at, len(loop)))
             at += len(loop) + 1
@@ -100,7 +98,7 @@ class Atlas:
             points: (478, 3) landmarks in it, pixels.
             rings: (R, 3) the rings' vertices in it (`rings`, or those of a frame's own layout).
         """
-        parts = [points[:SURFACE], rings]
+        parts = [points[: mesh.SURFACE], rings]
         back = np.array([0, 0, BEHIND * mesh.eye_distance(points)], np.float32)
         for loop, centre in zip(OPENINGS, _CENTRES, strict=True):
             contour = points[list(loop)]
@@ -153,7 +151,7 @@ class Atlas:
 
 def _skin(points: Floats, pose: Floats) -> tuple[Floats, float]:
     """Places of skin and rings on the sheet, and pixels of the sheet per pixel of the portrait."""
-    front = _opened(((points[:SURFACE] - points[list(mesh.STABLE)].mean(0)) @ pose)[:, :2].astype(np.float64))
+    front = _opened(((points[: mesh.SURFACE] - points[list(mesh.STABLE)].mean(0)) @ pose)[:, :2].astype(np.float64))
     rings = [widening * front[_OVAL] for widening in WIDENING]
     all_of_it = np.concatenate([front, *rings])
     low, high = all_of_it.min(0), all_of_it.max(0)
@@ -166,8 +164,8 @@ def _opened(face: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Evenly: every other vertex moves as the mean of its neighbours (a harmonic field on the mesh).
     """
-    move = np.zeros(SURFACE)
-    held = np.zeros(SURFACE, bool)
+    move = np.zeros(mesh.SURFACE)
+    held = np.zeros(mesh.SURFACE, bool)
     held[_OVAL] = True
     for pairs in (mesh.LIP_PAIRS, mesh.LID_PAIRS[:7], mesh.LID_PAIRS[7:]):
         upper, lower = np.array(pairs).T
@@ -180,7 +178,7 @@ def _opened(face: NDArray[np.float64]) -> NDArray[np.float64]:
         move[list(outer)] = move[list(inner)]
         held[list(outer)] = True
     a, b = mesh.triangles()[:, [0, 1, 2, 1, 2, 0]].reshape(-1, 2, 3).transpose(1, 0, 2).reshape(2, -1)
-    joined = np.zeros((SURFACE, SURFACE))
+    joined = np.zeros((mesh.SURFACE, mesh.SURFACE))
     joined[a, b] = joined[b, a] = 1
     pull = np.diag(joined.sum(1)) - joined
     free = ~held

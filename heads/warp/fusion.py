@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from heads import mesh, rigid
 from heads.base import Cue, Floats, Image, Portrait
-from heads.warp import atlas, nearness, raster
+from heads.warp import nearness, raster
 from heads.warp.atlas import Atlas
 from heads.warp.layers import spread
 from heads.warp.mouth import PARTING
@@ -125,7 +125,7 @@ class Others:
         # What hardly anybody shows remains the first portrait's.
         whole = np.maximum(np.maximum(seen.sum(0), HIDDEN * self._facing[0]), 1e-6)
         taken = seen * self._trust / whole
-        corners = self._sheet.vertices(placed.points, vertices[atlas.SURFACE : self._sheet.skin])
+        corners = self._sheet.vertices(placed.points, vertices[mesh.SURFACE : self._sheet.skin])
         box = _around(corners, self._size)
         values = np.column_stack([self._sheet.places, np.zeros(len(corners))]).astype(np.float32)
         scale = min(1.0, GRID / max(box[2:]))

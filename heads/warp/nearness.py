@@ -206,7 +206,7 @@ def masks(atlas: Atlas, step: int) -> Floats:
     out = np.zeros((len(REGIONS), rows, columns), np.float32)
     out[skin] = share / share.sum(0)
     ring = np.zeros((len(places), 1), np.float32)
-    ring[sheet.SURFACE : atlas.skin] = 1
+    ring[mesh.SURFACE : atlas.skin] = 1
     around = atlas.laid(ring)[step // 2 :: step, step // 2 :: step, 0]
     out *= 1 - around
     out[AROUND] = around

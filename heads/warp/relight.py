@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from heads import rigid
+from heads import mesh, rigid
 from heads.base import Floats, Portrait
 from heads.likeness import BLACK
 from heads.warp import atlas
@@ -113,7 +113,7 @@ def lit(colours: Floats, tone: Floats | None = None, gain: Floats | None = None)
 def _seen(sheet: Atlas, first: Shown, other: Shown) -> Floats:
     """(SIDE, SIDE) 0 … 1: skin that both show."""
     seen = np.clip(np.minimum(first.facing, other.facing), 0, 1)
-    seen[atlas.SURFACE :] = 0
+    seen[mesh.SURFACE :] = 0
     return np.asarray(sheet.laid(seen[:, None])[: atlas.SIDE, :, 0] * sheet.skin_mask(), np.float32)
 
 

@@ -126,8 +126,8 @@ def _facing(sheet: Atlas, shown: Shown) -> Floats:
 def _trusted(sheet: Atlas, first: Shown, other: Shown, gain: Floats) -> Floats:
     """(h, w) 0 … 1 over every `STEP`-th pixel of the sheet: whether a portrait shows there what the first one does."""
     edge, ring = np.ones((sheet.skin, 1), np.float32), np.ones((sheet.skin, 1), np.float32)
-    edge[atlas.SURFACE :, 0] = np.repeat(EDGE, len(mesh.FACE_OVAL))
-    ring[: atlas.SURFACE] = 0
+    edge[mesh.SURFACE :, 0] = np.repeat(EDGE, len(mesh.FACE_OVAL))
+    ring[: mesh.SURFACE] = 0
     inner = np.tile(np.array([[1, 0]], np.float32), (len(sheet.places) - sheet.skin, 1))
     soft, around = cv2.split(sheet.laid(np.concatenate([np.hstack([edge, ring]), inner])))
     # Between the first portrait's hair and another's there is no middle.
