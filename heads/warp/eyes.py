@@ -6,6 +6,7 @@ the parts of the iris that lids hide from what is seen at the same distance from
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ EYES = ((mesh.RIGHT_EYE, mesh.RIGHT_IRIS), (mesh.LEFT_EYE, mesh.LEFT_IRIS))
 """Lid contour and iris of each eye."""
 
 CLOSED = 0.13
-"""Height over width of an opening below which a portrait's eye is closed and shows neither white nor iris."""
+"""Height over width of an opening below which an eye is closed and shows neither white nor iris."""
 
 LIMBUS = 1.12
 """Radius, in radii of the tracked iris, within which pixels are not white: the dark ring around an iris is soft."""
@@ -181,9 +182,14 @@ def ramp(value: float, low: float, high: float) -> float:
     return float(np.clip((value - low) / (high - low), 0, 1))
 
 
-def opening(points: Floats, eye: tuple[int, ...]) -> float:
+def opening(points: Floats, eye: Sequence[int]) -> float:
     """Height of a lid contour: lower lid's middle to upper lid's middle."""
     return float(np.linalg.norm(points[eye[4], :2] - points[eye[12], :2]))
+
+
+def slit(points: Floats, eye: Sequence[int]) -> float:
+    """The same over the contour's width; see `CLOSED`."""
+    return opening(points, eye) / max(float(np.linalg.norm(points[eye[0], :2] - points[eye[8], :2])), 1e-6)
 
 
 def _taken_apart(image: Image, points: Floats, eye: tuple[int, ...], iris: tuple[int, ...]) -> _Ball | None:
@@ -191,7 +197,7 @@ def _taken_apart(image: Image, points: Floats, eye: tuple[int, ...], iris: tuple
     lids, centre = points[list(eye), :2], points[iris[0]]
     width = float(np.linalg.norm(lids[0] - lids[8]))
     radius = float(np.linalg.norm(points[list(iris[1:]), :2] - centre[:2], axis=1).mean())
-    if opening(points, eye) < CLOSED * width or radius < 1.5:
+    if slit(points, eye) < CLOSED or radius < 1.5:
         return None
     margin = round(0.7 * width) + 2
     low = np.maximum(np.floor(lids.min(0)).astype(int) - margin, 0)

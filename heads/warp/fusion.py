@@ -18,10 +18,11 @@ from heads import mesh, rigid
 from heads.base import Cue, Floats, Image, Portrait
 from heads.warp import nearness, raster
 from heads.warp.atlas import Atlas
+from heads.warp.eyes import CLOSED, slit
 from heads.warp.layers import spread
 from heads.warp.mouth import PARTING
 from heads.warp.relight import lit
-from heads.warp.study import SHUT, STEP, slit
+from heads.warp.study import STEP
 from heads.warp.transfer import Placed
 
 GRID = 140
@@ -209,7 +210,7 @@ class Others:
         eyes = zip(nearness.EYES, nearness.LIDS, (mesh.RIGHT_EYE, mesh.LEFT_EYE), self._eyes, strict=True)
         for region, skin, eye, slits in eyes:
             now = slit(placed.points, eye)
-            worth[region, 1:] *= _shows(now, slits, SHUT)[1:]
+            worth[region, 1:] *= _shows(now, slits, CLOSED)[1:]
             # A lid that comes down over more than a portrait shows of it would be drawn out: the first one's is filled in.
             gone = 1 - now / np.maximum(slits[1:], 1e-6)
             worth[skin, 1:] *= np.clip((LIDS[1] - gone) / (LIDS[1] - LIDS[0]), 0, 1)

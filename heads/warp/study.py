@@ -18,6 +18,7 @@ from heads.likeness import even, smaller
 from heads.register import Registration
 from heads.warp import atlas, relight
 from heads.warp.atlas import Atlas
+from heads.warp.eyes import CLOSED, slit
 from heads.warp.relight import Shown
 
 STATE = ("points", "tones", "gains", "facing", "trust", "worth")
@@ -50,10 +51,6 @@ OTHER_LIGHT = 0.7
 
 BLURRED = 0.25
 """Least worth of a blurred portrait against a sharp one."""
-
-
-SHUT = 0.13
-"""Height over width of an eye's opening that shows what is in it."""
 
 _EYES = (list(mesh.RIGHT_EYE + mesh.RIGHT_IRIS), list(mesh.LEFT_EYE + mesh.LEFT_IRIS))
 
@@ -110,7 +107,7 @@ def _registered(portraits: Sequence[Portrait], other: Sequence[float]) -> list[F
             corrected += np.float32(weight) * (register(picture, points)[0] if weight else points)
         for eye in _EYES:
             # A shut lid has nothing of the open eye to be laid over: such an eye moves as a whole.
-            if min(slit(points, eye), slit(first[1], eye)) < SHUT:
+            if min(slit(points, eye), slit(first[1], eye)) < CLOSED:
                 corrected[eye] = points[eye] + (corrected[eye] - points[eye]).mean(0)
         out.append(np.asarray(portrait.face.points + (corrected - points) / np.float32(factor), np.float32))
     return out
@@ -164,9 +161,3 @@ def _sharpness(sheet: Atlas, shown: Shown) -> float:
     grey = cv2.cvtColor(np.clip(shown.colours[: atlas.SIDE], 0, 255).astype(np.uint8), cv2.COLOR_RGB2GRAY).astype(np.float32)
     skin = cv2.erode(sheet.skin_mask(), np.ones((9, 9), np.uint8)) > 0
     return float(cv2.Laplacian(grey, cv2.CV_32F)[skin].std() / max(float(grey[skin].std()), 1.0))
-
-
-def slit(points: Floats, eye: Sequence[int]) -> float:
-    """Height of an eye's opening over its width."""
-    width, height = (float(np.linalg.norm(points[eye[a], :2] - points[eye[b], :2])) for a, b in ((0, 8), (4, 12)))
-    return height / max(width, 1e-6)
