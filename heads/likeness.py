@@ -14,7 +14,7 @@ import numpy as np
 
 from heads import mesh, rigid
 from heads.base import Floats, Image, Portrait
-from heads.register import Registration
+from heads.register import BLACK, Registration
 
 COMPARED = 320.0
 """Pixels of face height to which portraits are made smaller before they are compared: registration sees fewer."""
@@ -26,9 +26,6 @@ they were compared as they are)."""
 
 UNEVEN, FLAT = 60.0, 10.0
 """Levels per natural logarithm of brightness there; contrast in them below which a place is flat."""
-
-BLACK = 8.0
-"""Grey levels added to both sides of a ratio of brightnesses: about the noise of a dark place."""
 
 SHAPE = 6.0
 """What one distance between the outer eye corners by which landmarks differ (root mean square) counts, against a correlation

@@ -53,7 +53,7 @@ SHADED = 0.015
 """Window, likewise, over which brightness is compared: creases, not pores."""
 
 BLACK = 8.0
-"""Grey levels added to both brightnesses that are compared: about the noise of a dark place."""
+"""Grey levels added to brightnesses before they are compared: about the noise of a dark place."""
 
 _OVAL = list(mesh.FACE_OVAL)
 _EYES = sorted({*mesh.RIGHT_EYE, *mesh.LEFT_EYE, *mesh.RIGHT_IRIS, *mesh.LEFT_IRIS})

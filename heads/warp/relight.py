@@ -13,7 +13,7 @@ import numpy as np
 
 from heads import mesh, rigid
 from heads.base import Floats, Portrait
-from heads.likeness import BLACK
+from heads.register import BLACK
 from heads.warp import atlas
 from heads.warp.atlas import Atlas
 from heads.warp.layers import spread
