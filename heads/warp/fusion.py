@@ -20,7 +20,7 @@ from heads.warp import nearness, raster
 from heads.warp.atlas import Atlas
 from heads.warp.eyes import CLOSED, slit
 from heads.warp.layers import spread
-from heads.warp.mouth import PARTING
+from heads.warp.mouth import PARTING, STRETCH
 from heads.warp.relight import lit
 from heads.warp.study import STEP
 from heads.warp.transfer import Placed
@@ -50,9 +50,6 @@ MADE, MADE_EYES, MADE_MOUTH = 20.0, 4.0, 6.0
 """Squares of the distance (`heads.warp.nearness`) at which another portrait's skin, eyes and mouth are no better than what the
 first one's frame has: filled-in lids, eyes laid together anew, teeth of the 3-D head (of five settings each the best over six
 clips, of which 2, 4 and 8 frames were given)."""
-
-STRETCH = (1.5, 2.3)
-"""Opening of a frame's mouth or eye over a portrait's, between which what that one shows inside is stretched too far."""
 
 SLOW = 0.05
 """Seconds in which two thirds of a change from one portrait to another are done: noise in what a frame shows is not seen to

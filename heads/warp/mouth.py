@@ -27,7 +27,8 @@ JAW_CERTAIN = 0.5
 """Rise of the jaw's blendshape from which the chin's landmark is believed whole."""
 
 STRETCH = (1.5, 2.3)
-"""Opening over the portrait's own from which, and up to which, its own teeth give way to others: stretched teeth are seen."""
+"""Opening over a portrait's own from which, and up to which, what it shows inside gives way: stretched teeth are seen. With
+several portraits (`heads.warp.fusion`) of an eye as well."""
 
 PARTING = 0.012
 """Rise of the gap of closed lips, in distances between the outer eye corners, over which what lies behind appears: 1 mm."""
