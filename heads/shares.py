@@ -41,9 +41,9 @@ def shares(
     chosen = triangles[drawn[y, x]]
     a, b, c = (corners[chosen[:, k]] for k in range(3))
     p = np.stack([x + 0.5, y + 0.5], 1)
-    whole = _area(b - a, c - a)
+    whole = crossed(b - a, c - a)
     whole = np.where(np.abs(whole) < 1e-6, 1e-6, whole)
-    second, third = _area(p - a, c - a) / whole, _area(b - a, p - a) / whole
+    second, third = crossed(p - a, c - a) / whole, crossed(b - a, p - a) / whole
     each = np.stack([1 - second - third, second, third], 1)
     if beyond:
         # A pixel is filled also where its middle lies a little outside; in a sliver that little is many times its width.
@@ -52,5 +52,6 @@ def shares(
     return inside, chosen, each.astype(np.float32)
 
 
-def _area(u: NDArray[np.floating], v: NDArray[np.floating]) -> NDArray[np.floating]:
+def crossed(u: NDArray[np.floating], v: NDArray[np.floating]) -> NDArray[np.floating]:
+    """(N,) cross products of pairs of vectors (N, 2): twice the signed areas of the triangles that they span."""
     return u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]

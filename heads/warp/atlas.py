@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from heads import mesh, rigid
 from heads.base import Floats, Portrait
-from heads.shares import shares
+from heads.shares import crossed, shares
 from heads.warp import layout
 
 SIDE = 256
@@ -201,5 +201,4 @@ def _patch(loop: tuple[int, ...], middle: float, width: float) -> Floats:
 def _areas(points: NDArray[np.floating], triangles: NDArray[np.int32]) -> NDArray[np.floating]:
     """Twice the signed area of each triangle."""
     a, b, c = (points[triangles[:, k]] for k in range(3))
-    u, v = b - a, c - a
-    return np.asarray(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0])
+    return crossed(b - a, c - a)
