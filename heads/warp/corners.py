@@ -16,7 +16,7 @@ from heads import mesh
 from heads.base import Floats, Image
 from heads.warp.eyes import ramp
 from heads.warp.layers import spread
-from heads.warp.raster import Maps
+from heads.warp.raster import Maps, polygon
 from heads.warp.transfer import Placed
 
 CORNERS = ((61, 291), (291, 61))
@@ -115,10 +115,9 @@ def _corner(image: Image, points: Floats, here: int, there: int, iod: float) -> 
         return None
     box = image[low[1] : high[1], low[0] : high[0]].astype(np.float32)
     y, x = np.mgrid[: box.shape[0], : box.shape[1]].astype(np.float32) + 0.5
-    lips = np.zeros(box.shape[:2], np.uint8)
     loop = points[list(mesh.LIPS_OUTER), :2]
     loop = loop - ENDS * ((loop - loop.mean(0)) @ out)[:, None] * out
-    cv2.fillPoly(lips, [np.rint((loop - low - 0.5) * 16).astype(np.int32)], 1, shift=4)
+    lips = polygon(loop - low, box.shape[:2])
     away = cv2.distanceTransform(1 - lips, cv2.DIST_L2, 5)
     # A wedge that opens outwards from the lips' end: beards and folds further off stay.
     along = (x + low[0] - middle[0]) * out[0] + (y + low[1] - middle[1]) * out[1]

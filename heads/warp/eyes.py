@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from heads import mesh
 from heads.base import Floats, Image
 from heads.warp.layers import spread
+from heads.warp.raster import polygon
 from heads.warp.transfer import Placed
 
 EYES = ((mesh.RIGHT_EYE, mesh.RIGHT_IRIS), (mesh.LEFT_EYE, mesh.LEFT_IRIS))
@@ -206,10 +207,9 @@ def _taken_apart(image: Image, points: Floats, eye: tuple[int, ...], iris: tuple
         return None
     box = image[low[1] : high[1], low[0] : high[0]].astype(np.float32)
     # Lashes and the lids' shadow lie along the contour: what counts as seen keeps away from it.
-    polygon = np.zeros(box.shape[:2], np.uint8)
-    cv2.fillPoly(polygon, [np.rint((lids - low - 0.5) * 16).astype(np.int32)], 1, shift=4)
+    between = polygon(lids - low, box.shape[:2])
     inset = max(1, round(0.05 * width))
-    seen = cv2.erode(polygon, np.ones((2 * inset + 1, 1), np.uint8), borderValue=0).astype(bool)
+    seen = cv2.erode(between, np.ones((2 * inset + 1, 1), np.uint8), borderValue=0).astype(bool)
     y, x = np.mgrid[: box.shape[0], : box.shape[1]].astype(np.float32)
     distance = np.hypot(x + 0.5 + low[0] - centre[0], y + 0.5 + low[1] - centre[1]) / radius
     white = _white(box, seen & (distance > LIMBUS), radius)

@@ -98,8 +98,7 @@ def split(image: Image, matte: Floats, points: Floats) -> Layers:
     # Where the person covers all, it is the picture itself.
     person = np.where(alpha >= 1, picture, person)
     # A face has no holes, also where its edge is hardly told from what is behind: turned about, that edge comes to the front.
-    face = np.zeros(matte.shape, np.uint8)
-    cv2.fillPoly(face, [np.rint((points[list(mesh.FACE_OVAL), :2] - 0.5) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    face = raster.polygon(points[list(mesh.FACE_OVAL), :2], matte.shape, value=255, smooth=True)
     cover = np.maximum(cover, face.astype(np.float32) / 255)
     clear = max(2, round(CLEARANCE * iod))
     hidden = cv2.dilate((cover > TRACE).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * clear + 1,) * 2))
@@ -198,9 +197,7 @@ class Stage:
         # Sampled from twice the size, a bilinear look-up keeps what a bicubic one would, at a fraction of its cost.
         size = (FINE * image.shape[1], FINE * image.shape[0])
         person = cv2.resize(whole, size, interpolation=cv2.INTER_LANCZOS4)
-        face = np.zeros(person.shape[:2], np.uint8)
-        loop = FINE * points[list(mesh.FACE_OVAL), :2] - 0.5
-        cv2.fillPoly(face, [np.rint(loop * 16).astype(np.int32)], 255, shift=4)
+        face = raster.polygon(FINE * points[list(mesh.FACE_OVAL), :2], person.shape[:2], value=255)
         inside = cv2.GaussianBlur(face, (0, 0), 0.05 * FINE * self._iod).astype(np.float32) / 255
         soft = cv2.GaussianBlur(person, (0, 0), CALM * FINE)
         self._person = np.asarray(cv2.blendLinear(person, soft, inside, 1 - inside), np.uint8)
@@ -242,8 +239,7 @@ class Stage:
         turned = moved * strain.around
         # The face itself has no holes: the far cheek of a portrait that looks aside lies behind its outline, and there
         # another place of the picture is found.
-        within = np.zeros(maps.kind.shape, np.uint8)
-        cv2.fillPoly(within, [np.rint((oval - maps.window[:2] - 0.5) * 16).astype(np.int32)], 255, shift=4)
+        within = raster.polygon(oval - maps.window[:2], maps.kind.shape, value=255)
         thin = cv2.bitwise_and(cv2.threshold(cv2.extractChannel(person, 3), SOLID - 1, 255, cv2.THRESH_BINARY_INV)[1], within)
         concerned, face = (strain.soft > 0) | (turned > 0), None
         if cv2.countNonZero(thin):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from heads import mesh
 from heads.base import Floats, Image
+from heads.warp import raster
 from heads.warp.eyes import EYES, carried, opening, ramp
 from heads.warp.layers import spread
 from heads.warp.transfer import Placed
@@ -134,8 +135,8 @@ class Lids:
         if share == 0 or (high - low < 3).any():
             return
         line = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
-        path = [np.rint((edge - low - 0.5) * 16).astype(np.int32)]
-        cv2.polylines(line, path, isClosed=False, color=255, thickness=thick, lineType=cv2.LINE_AA, shift=4)
+        path = [raster.fixed(edge - low)]
+        cv2.polylines(line, path, isClosed=False, color=255, thickness=thick, lineType=cv2.LINE_AA, shift=raster.SHIFT)
         cover = cv2.GaussianBlur(line.astype(np.float32), (0, 0), 0.35 * thick + 0.3)[..., None] * np.float32(
             0.75 * share / 255
         )
@@ -153,8 +154,7 @@ class Lids:
             return
         window = np.s_[low[1] : high[1], low[0] : high[0]]
         size = (int(high[0] - low[0]), int(high[1] - low[1]))
-        mask = np.zeros((size[1], size[0]), np.uint8)
-        cv2.fillPoly(mask, [np.rint((outline - low - 0.5) * 16).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=4)
+        mask = raster.polygon(outline - low, size[::-1], value=255, smooth=True)
         cover = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), soft) * np.float32(share / 255)
         middle = placed.skull.apply(lid.rest[4:5])[0, :2]
         skin = carried(lid.skin, placed, lid.rest[4, :2] - lid.origin, middle, low + np.array(origin), size)
@@ -178,7 +178,7 @@ def _skin(image: Image, points: Floats, eye: tuple[int, ...]) -> _Lid | None:
     middle = contour.mean(0)
     grown = middle + 1.12 * (np.concatenate([contour, wide]) - middle)
     hole = np.zeros(box.shape[:2], np.uint8)
-    cv2.fillConvexPoly(hole, cv2.convexHull(np.rint((grown - low - 0.5) * 16).astype(np.int32)), 1, shift=4)
+    cv2.fillConvexPoly(hole, cv2.convexHull(raster.fixed(grown - low)), 1, shift=raster.SHIFT)
     # Lashes reach further at the outer corner: what is darker than the skin around the eye is none.
     grey = box.mean(-1)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * round(LASH_REACH * width) + 1,) * 2)
@@ -189,10 +189,8 @@ def _skin(image: Image, points: Floats, eye: tuple[int, ...]) -> _Lid | None:
     soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), max(0.6, 0.04 * width))[..., None]
     skin = np.clip(np.rint(soft * filled + (1 - soft) * box), 0, 255).astype(np.uint8)
     rest = points[[*eye[8:], eye[0]]]
-    band = np.zeros_like(hole)
-    edge = rest[:, :2] - low - 0.5
-    outline = np.concatenate([edge, edge[::-1] - 0.5 * FOLD * gap * down])
-    cv2.fillPoly(band, [np.rint(outline * 16).astype(np.int32)], 1, shift=4)
+    edge = rest[:, :2] - low
+    band = raster.polygon(np.concatenate([edge, edge[::-1] - 0.5 * FOLD * gap * down]), hole.shape)
     unit = LASHES * mesh.eye_distance(points)
     thick = float(np.clip((dark & (band > 0)).sum() / width, THICK[0] * unit, THICK[1] * unit))
     return _Lid(low.astype(np.float32), skin, rest, _lash(image, rest), thick, gap)

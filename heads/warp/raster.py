@@ -58,6 +58,28 @@ def draw(
     return colour
 
 
+SHIFT = 4
+"""Bits behind the point of the coordinates that outlines are drawn with."""
+
+
+def fixed(loop: NDArray[np.floating]) -> NDArray[np.int32]:
+    """Points (N, 2), pixels, as OpenCV draws them with `SHIFT`: for it the centre of the first pixel is 0."""
+    return np.asarray(np.rint((loop - 0.5) * (1 << SHIFT)), np.int32)
+
+
+def polygon(loop: NDArray[np.floating], shape: tuple[int, ...], *, value: int = 1, smooth: bool = False) -> NDArray[np.uint8]:
+    """(H, W) uint8: `value` within an outline, else 0.
+
+    Args:
+        loop: (N, 2) pixels.
+        shape: (H, W) of the result.
+        smooth: with the share of the value in between along the outline.
+    """
+    mask = np.zeros(shape, np.uint8)
+    cv2.fillPoly(mask, [fixed(loop)], value, cv2.LINE_AA if smooth else cv2.LINE_8, SHIFT)
+    return mask
+
+
 COARSE = 192
 """Pixels along the longer side of the grid on which the movement of hair and neck is drawn: they move smoothly."""
 
