@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from heads import headmodel, mesh, rigid
 from heads.base import Cue, Floats, Image, Portrait
 from heads.warp import raster, teeth
+from heads.warp.eyes import ramp
 from heads.warp.transfer import Placed
 
 _JAW = mesh.SHAPE["jawOpen"]
@@ -236,9 +237,7 @@ class Mouth:
 
     def _rounded(self, cue: Cue) -> float:
         """0 … 1: how far the lips are pushed forward, beyond the neutral frame's."""
-        weights = cue.expression
-        low, high = ROUNDED
-        return float(np.clip((float(np.max(weights[_ROUND] - 0.5 * self._round_rest)) - low) / (high - low), 0, 1))
+        return ramp(float(np.max(cue.expression[_ROUND] - 0.5 * self._round_rest)), *ROUNDED)
 
     def _modelled(self, mask: Floats, placed: Placed, cue: Cue, box: tuple[int, int, int, int]) -> Image:
         """Teeth and tongue in the portrait's light, before a dark throat."""

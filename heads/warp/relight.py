@@ -16,6 +16,7 @@ from heads.base import Floats, Portrait
 from heads.register import BLACK
 from heads.warp import atlas
 from heads.warp.atlas import Atlas
+from heads.warp.eyes import ramp
 from heads.warp.layers import spread
 
 LIGHT = (0.07, 0.16)
@@ -70,7 +71,7 @@ def differs(sheet: Atlas, first: Shown, other: Shown) -> float:
     weight = _seen(sheet, first, other)
     whole = _ratio(sheet, first, other, weight, BROAD)
     apart = float(np.sqrt((weight[..., None] * whole**2).sum() / max(3 * float(weight.sum()), 1e-6)))
-    return float(np.clip((apart - LIGHT[0]) / (LIGHT[1] - LIGHT[0]), 0, 1))
+    return ramp(apart, *LIGHT)
 
 
 def tone(sheet: Atlas, first: Shown, other: Shown, share: float) -> Floats:
