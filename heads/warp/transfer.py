@@ -83,7 +83,8 @@ class _Skull:
         return float(np.degrees(turn)), shift, float(np.exp(abs(self.growth)))
 
 
-_PARTING = ("mouthUpperUp", "mouthLowerDown")
+_OPENING = [mesh.SHAPE["jawOpen"], mesh.SHAPE["mouthFunnel"]]
+_PARTING = [[mesh.SHAPE[f"{name}{side}"] for side in ("Left", "Right")] for name in ("mouthUpperUp", "mouthLowerDown")]
 
 _MOTIONS: tuple[Motion, ...] = ("turn", "shift", "size")
 
@@ -160,9 +161,9 @@ class Transfer:
 
 def parted(cue: Cue) -> float:
     """0 … 1: how far the blendshapes say that the lips are apart, whatever the landmarks say."""
-    weights = cue.expression
-    sides = [0.5 * (weights[mesh.SHAPE[f"{name}Left"]] + weights[mesh.SHAPE[f"{name}Right"]]) for name in _PARTING]
-    total = float(weights[mesh.SHAPE["jawOpen"]] + weights[mesh.SHAPE["mouthFunnel"]] + 0.5 * sides[0] + sides[1])
+    jaw, funnel = cue.expression[_OPENING]
+    upper, lower = cue.expression[_PARTING].mean(1)
+    total = float(jaw + funnel + 0.5 * upper + lower)
     return float(np.clip((total - PARTED[0]) / (PARTED[1] - PARTED[0]), 0, 1))
 
 
