@@ -61,6 +61,18 @@ SOFT = 0.014
 LEAST = 1.5
 """Pixels of opening below which there is nothing to cover."""
 
+_ALONG = np.linspace(0, np.pi, 9)[:, None]
+"""(9, 1) where the landmarks of the upper lid's edge stand from the inner to the outer corner."""
+
+_ARCH = np.sin(_ALONG)
+"""Rise over it of the line of lashes, and of the seam, as a share of that in the middle."""
+
+_OVER = np.maximum(np.sqrt(_ARCH), OUTER * np.sin(_ALONG / 2) ** 4)
+"""The same of the fold. Towards the corners lid and fold run together, steeply at the outer one, where lashes are longest."""
+
+_PAST = np.sin(_ALONG / 2) ** 8
+"""Share of `REACH` by which the fold is drawn outwards."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Lid:
@@ -112,27 +124,25 @@ class Lids:
             edge = placed.points[[*eye[8:], eye[0]], :2]
             up = open_edge[4] - edge[4]
             up = up / max(float(np.linalg.norm(up)), 1e-6)
-            # Towards the corners lid and fold run together, steeply at the outer one, where lashes are longest.
-            along = np.linspace(0, np.pi, len(edge))[:, None]
-            arch = np.sin(along)
-            over = np.maximum(np.sqrt(arch), OUTER * np.sin(along / 2) ** 4)
             out = open_edge[-1] - open_edge[0]
-            fold = open_edge + up * over * (FOLD * lid.opening * scale) + REACH * out * np.sin(along / 2) ** 8
-            lashes = edge + up * arch * (LASHES * self._iod * scale)
+            fold = open_edge + up * _OVER * (FOLD * lid.opening * scale) + REACH * out * _PAST
+            lashes = edge + up * _ARCH * (LASHES * self._iod * scale)
             self._lay(patch, lid, placed, np.concatenate([fold, lashes[::-1]]) - origin, share, origin)
             shut = ramp(gone, *SHUTTING)
             if shut:
                 # What the landmarks leave of the eye between shut lids is covered.
-                under = placed.points[list(eye[8::-1]), :2] - up * arch * (SEAM * lid.opening * scale)
+                under = placed.points[list(eye[8::-1]), :2] - up * _ARCH * (SEAM * lid.opening * scale)
                 self._lay(patch, lid, placed, np.concatenate([lashes, under[::-1]]) - origin, shut, origin)
-            self._seam(patch, lid, edge - origin, ramp(gone, *LOWERED))
+            lowered = ramp(gone, *LOWERED)
+            if lowered:
+                self._seam(patch, lid, edge - origin, lowered)
 
     def _seam(self, patch: Image, lid: _Lid, edge: NDArray[np.floating], share: float) -> None:
         """Draw the line of lashes along a lowered lid."""
         thick = max(1, round(lid.thick))
         low = np.maximum(np.floor(edge.min(0)).astype(int) - 3 * thick, 0)
         high = np.minimum(np.ceil(edge.max(0)).astype(int) + 3 * thick, (patch.shape[1], patch.shape[0]))
-        if share == 0 or (high - low < 3).any():
+        if (high - low < 3).any():
             return
         line = np.zeros((high[1] - low[1], high[0] - low[0]), np.uint8)
         path = [raster.fixed(edge - low)]
