@@ -11,7 +11,7 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from gioconda.errors import OutputError
 from gioconda.media.film import MAX_TICKS
@@ -92,8 +92,6 @@ class VideoWriter:
             OutputError: the folder is missing or cannot be written, or the output is a folder.
             ValueError: odd sides, an unknown tag, or a clock that MP4 cannot hold.
         """
-        import av
-
         _check(size, clock, tags or {})
         self.path = Path(path)
         # A link stays a link: what it points to is replaced.
@@ -110,15 +108,8 @@ class VideoWriter:
         self._track: Track | None = None
         self._output: OutputContainer | None = None
         self._closed = False
-        try:
-            self._check_place()
-            self._open(crf, sound)
-        except (OSError, av.FFmpegError) as error:
-            self.abandon()
-            raise self._explained(error) from error
-        except BaseException:
-            self.abandon()
-            raise
+        self._guarded(self._check_place)
+        self._guarded(self._open, crf, sound)
 
     def write(self, image: Image, ticks: int) -> None:
         """Append a frame.
@@ -271,7 +262,8 @@ class VideoWriter:
         if packets and packets[-1].dts is not None and self._early is not None:
             packets[-1].duration = max(1, last + step - self._early - packets[-1].dts)
 
-    def _guarded(self, work: Callable[..., None], *args: int) -> None:
+    def _guarded(self, work: Callable[..., None], *args: Any) -> None:
+        """Do a part of the work; where it fails, nothing is left behind."""
         import av
 
         try:
@@ -279,7 +271,7 @@ class VideoWriter:
         except (OSError, av.FFmpegError) as error:
             self.abandon()
             raise self._explained(error) from error
-        except BaseException:
+        except BaseException:  # an interruption leaves no part either
             self.abandon()
             raise
 
