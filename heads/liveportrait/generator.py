@@ -14,7 +14,7 @@ from torch.nn import functional as fn
 
 from heads.liveportrait.checkpoint import BATCH_EPS, Source, conv, spectral
 from heads.liveportrait.enlarged import FourTimes, OfFourTimes, Twice
-from heads.liveportrait.layers import Conv, Layer, empty
+from heads.liveportrait.layers import Conv, Layer, empty, is_plain, on_processor
 from heads.liveportrait.sizes import Sizes
 
 LEAK = 0.2
@@ -23,6 +23,10 @@ LEAK = 0.2
 
 def normalized(x: Tensor) -> Tensor:
     """Instance norm: every channel of (B, C, h, w) to mean 0 and variance 1, in float32 within."""
+    if on_processor(x):
+        # one picture's is its batch norm, a single kernel that uses whole vectors; PyTorch's instance norm loses the layout
+        each = [torch.batch_norm(picture, None, None, None, None, True, 0, BATCH_EPS, False) for picture in x.split(1)]
+        return torch.cat(each) if len(each) > 1 else each[0]
     centred = x - x.mean((2, 3), keepdim=True, dtype=torch.float32)
     variance = centred.square().mean((2, 3), keepdim=True)
     return centred.mul_(torch.rsqrt(variance + BATCH_EPS)).to(x.dtype)
@@ -46,8 +50,7 @@ class Spade(Layer):
         out = empty(x, batch, channels, height * self.factor, width * self.factor)
         for rows, columns, y in pieces(self.both, branch):
             scale, shift = y.chunk(2, 1)
-            piece = torch.addcmul(shift, part(x, rows, columns, self.factor), scale)
-            out[:, :, rows, columns] = fn.leaky_relu_(piece, LEAK)
+            out[:, :, rows, columns] = fn.leaky_relu_(steered(x, rows, columns, self.factor, scale, shift), LEAK)
         return out
 
 
@@ -74,7 +77,7 @@ class Shortcut(Layer):
         batch, channels, height, width = x.shape
         out = empty(x, batch, len(self.matrix), height * self.factor, width * self.factor)
         for rows, columns, y in pieces(self.both, branch):
-            scaled = y[:, :channels] * part(x, rows, columns, self.factor)
+            scaled = steered(x, rows, columns, self.factor, y[:, :channels])
             torch.add(fn.conv2d(scaled, self.matrix), y[:, channels:], out=out[:, :, rows, columns])
         return out
 
@@ -86,6 +89,26 @@ def pieces(both: Conv, branch: Tensor) -> Iterator[tuple[slice, slice, Tensor]]:
     else:
         for rows, y in both.bands(branch):
             yield rows, slice(0, branch.shape[3]), y
+
+
+def steered(x: Tensor, rows: slice, columns: slice, factor: int, scale: Tensor, shift: Tensor | None = None) -> Tensor:
+    """Some rows and columns of (B, C, h, w), enlarged, times their scale and plus their shift: (B, C, rows, columns)."""
+    if is_plain(x):
+        large = part(x, rows, columns, factor)
+        return scale * large if shift is None else torch.addcmul(shift, large, scale)
+    # with channels last every pixel is a run of numbers: it is read again instead of being repeated
+    small = x[:, :, rows.start // factor : rows.stop // factor, None, :, None]
+    out = empty(x, *scale.shape)
+    if shift is None:
+        torch.mul(cells(scale, factor), small, out=cells(out, factor))
+    else:
+        torch.addcmul(cells(shift, factor), small, cells(scale, factor), out=cells(out, factor))
+    return out
+
+
+def cells(x: Tensor, factor: int) -> Tensor:
+    """(B, C, f h, f w) as (B, C, h, f, w, f): what each pixel became when it was enlarged."""
+    return x.unflatten(2, (-1, factor)).unflatten(4, (-1, factor))
 
 
 def part(x: Tensor, rows: slice, columns: slice, factor: int) -> Tensor:
@@ -161,7 +184,7 @@ class Generator(Layer):
     def forward(self, seg: Tensor) -> Tensor:
         """(B, 256, 64, 64) to (B, 3, 512, 512)."""
         x = self.first(seg)
-        branches = fn.relu_(self.branches(seg)).split(self.hidden, 1)
+        branches = [fn.relu(branch) for branch in self.branches(seg).split(self.hidden, 1)]
         for i, block in enumerate(self.middle):
             x = block(x, branches[2 * i : 2 * i + 2])
         x = self.up_0(x, self.branches_0(seg).split(self.hidden, 1))

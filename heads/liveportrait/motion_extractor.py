@@ -75,7 +75,7 @@ class Block(Layer):
         y = fn.conv2d(x.permute(0, 3, 1, 2), self.kernel, self.bias, padding=3, groups=len(self.bias)).permute(0, 2, 3, 1)
         y = fn.gelu(self.expand(self.norm(y)))
         # global response norm: each channel's length over the picture, compared with the mean channel's
-        length = torch.linalg.vector_norm(y, dim=(1, 2), keepdim=True)
+        length = y.square().sum((1, 2), keepdim=True).sqrt()  # torch.linalg.vector_norm takes twice as long on a CPU
         share = length / (length.mean(-1, keepdim=True) + EPS)
         return x + self.shrink(y.mul_(self.gamma * share + 1))
 
