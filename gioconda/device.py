@@ -119,8 +119,8 @@ def device(wanted: str) -> Gpu:
             return found
         import torch
 
-        if kind == "cuda" and int(number) < torch.cuda.device_count():
-            return Gpu(wanted, torch.cuda.get_device_name(int(number)))
+        if kind == "cuda" and (index := int(number)) < torch.cuda.device_count():
+            return Gpu(f"cuda:{index}", torch.cuda.get_device_name(index))
     there = f"The GPU here is {found.device} ({found.about})" if found.device else found.about[:1].upper() + found.about[1:]
     raise SettingError(f"--device is {wanted}.", f"{there}.", "Choose --device auto, or another one.")
 
@@ -138,7 +138,7 @@ def precision(wanted: str, device: str) -> Precision:
             "A processor works in fp32, or in bf16, which is faster where it has AMX.",
             "Choose --precision fp32 or bf16.",
         )
-    if wanted == "bf16" and kind == "cuda" and not _has_bf16():
+    if wanted == "bf16" and kind == "cuda" and not _has_bf16(device):
         raise SettingError(
             f"--precision is bf16 and {device} does not have it.",
             "NVIDIA's GPUs have it from the generation Ampere (2020) on.",
@@ -148,10 +148,17 @@ def precision(wanted: str, device: str) -> Precision:
     return known.get(wanted, BEST[kind])
 
 
-def _has_bf16() -> bool:
-    from accelerate.utils import is_bf16_available
+def _has_bf16(device: str) -> bool:
+    """Whether a GPU of NVIDIA or AMD computes in bfloat16 itself.
 
-    return bool(is_bf16_available())
+    `accelerate.utils.is_bf16_available` also says yes where PyTorch only imitates it, for which cuDNN has no convolutions.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        return False
+    with torch.cuda.device(device):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,8 +164,10 @@ def _written(
             side = writer_to(reel_path(Path(job.output)), reel.size, "reel")
         # Reading the driver's pictures, painting and encoding go on at the same time.
         neutral = watch.resting(performance, head)
-        cues = stack.enter_context(closing(ahead(watch.cues(job, performance, head, identity.portraits))))
         known = lookahead(job.device)
+        # As many cues wait as a head may ask for at once, so that none has to be read while a GPU is idle.
+        met = watch.cues(job, performance, head, identity.portraits)
+        cues = stack.enter_context(closing(ahead(met, depth=known // 2)))
         painted = head.animate(identity, neutral, cues, lookahead=known)
         # A few frames wait here, so that encoding goes on while a batch is sent to a GPU.
         frames = stack.enter_context(closing(ahead(painted, depth=known // 4)))

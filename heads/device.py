@@ -22,6 +22,13 @@ def dtype(precision: Precision) -> torch.dtype:
     return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[precision]
 
 
+_UNKNOWN_TO_ACCELERATE = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+"""Other words for a full device: of pinned memory, of code that is loaded when it is first used, of the libraries' own."""
+
+_DOUBTFUL = "unable to find an engine"
+"""What cuDNN says when no algorithm's workspace fits (pytorch issue 108645), but also when it has none for a type."""
+
+
 @contextmanager
 def roomy() -> Iterator[None]:
     """Tell a device that is out of memory in the words of the house.
@@ -37,11 +44,18 @@ def roomy() -> Iterator[None]:
         raise _error("with this head alone", full) from error
 
 
-def _full(error: RuntimeError) -> str | None:
-    """What a device says of its memory; None where the error is another one."""
+def _full(error: RuntimeError, *, least: bool = True) -> str | None:
+    """What a device says of its memory; None where the error is another one.
+
+    Args:
+        error: what was raised.
+        least: no less can be asked of the device, so that what may mean something else means that.
+    """
     from accelerate.utils.memory import should_reduce_batch_size
 
-    return str(error).partition("\n")[0] if should_reduce_batch_size(error) else None
+    text = str(error)
+    full = should_reduce_batch_size(error) or any(words in text for words in _UNKNOWN_TO_ACCELERATE)
+    return text.partition("\n")[0] if full or (_DOUBTFUL in text and not least) else None
 
 
 def _error(when: str, full: str) -> HeadError:
@@ -95,6 +109,6 @@ class Batches:
         try:
             return [work(batch)], None
         except RuntimeError as error:
-            if (full := _full(error)) is None:
+            if (full := _full(error, least=len(batch) == 1)) is None:
                 raise
             return [], full

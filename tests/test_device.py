@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 import torch
@@ -55,6 +56,30 @@ def test_a_head_that_does_not_fit_is_told() -> None:
         torch.empty(HUGE, dtype=torch.uint8)
     with pytest.raises(RuntimeError, match="size"), roomy():
         torch.zeros(2) @ torch.zeros(3)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "CUDA error: out of memory\nCUDA kernel errors might be reported later",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_a_full_gpu_is_known_by_other_words_too(words: str) -> None:
+    with pytest.raises(HeadError, match="out of memory with this head alone"), roomy():
+        raise RuntimeError(words)
+
+
+def test_no_engine_means_a_smaller_batch_and_with_a_single_item_what_it_says() -> None:
+    def work(batch: Sequence[int], most: int = 2) -> Sequence[int]:
+        if len(batch) > most:
+            raise RuntimeError("GET was unable to find an engine to execute this computation")
+        return batch
+
+    assert [list(part) for part in Batches(4).of(range(4), work)] == [[0, 1], [2, 3]]
+    with pytest.raises(RuntimeError, match="unable to find an engine"):
+        list(Batches(4).of(range(4), partial(work, most=0)))
 
 
 def test_other_errors_are_none_of_its_business() -> None:

@@ -261,6 +261,13 @@ def test_batches_are_as_large_as_the_look_ahead_and_smaller_where_memory_ends(
     assert max(differs(a, b) for a, b in zip(together, fewer, strict=True)) < 0.1
 
 
+def test_a_portrait_that_does_not_fit_is_told(portrait: Portrait, monkeypatch: pytest.MonkeyPatch) -> None:
+    head = LivePortrait(cast(Counted, Counted.tiny(0)))
+    monkeypatch.setattr(Counted, "limit", 0)
+    with pytest.raises(HeadError, match=r"out of memory with this head alone .*--precision fp16"):
+        head.enroll([portrait])
+
+
 def test_batches_under_way_change_nothing(portrait: Portrait, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a GPU's plan does, one frame at a time: the same pixels, where the face is lost too, and no cue too early."""
     head = LivePortrait.tiny(0)

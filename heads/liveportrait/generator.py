@@ -47,10 +47,16 @@ class Spade(Layer):
     def forward(self, x: Tensor, branch: Tensor) -> Tensor:
         """Normalized (B, C, h / f, w / f) and the side branch (B, hidden, h, w) or of `FourTimes`, to (B, C, h, w)."""
         batch, channels, height, width = x.shape
-        out = empty(x, batch, channels, height * self.factor, width * self.factor)
+        whole = (batch, channels, height * self.factor, width * self.factor)
+        out = None
         for rows, columns, y in pieces(self.both, branch):
             scale, shift = y.chunk(2, 1)
-            out[:, :, rows, columns] = fn.leaky_relu_(steered(x, rows, columns, self.factor, scale, shift), LEAK)
+            piece = fn.leaky_relu_(steered(x, rows, columns, self.factor, scale, shift), LEAK)
+            if piece.shape == whole:
+                return piece
+            out = empty(x, *whole) if out is None else out
+            out[:, :, rows, columns] = piece
+        assert out is not None, "there is a piece"
         return out
 
 
@@ -108,7 +114,8 @@ def steered(x: Tensor, rows: slice, columns: slice, factor: int, scale: Tensor, 
 
 def cells(x: Tensor, factor: int) -> Tensor:
     """(B, C, f h, f w) as (B, C, h, f, w, f): what each pixel became when it was enlarged."""
-    return x.unflatten(2, (-1, factor)).unflatten(4, (-1, factor))
+    apart: Tensor = x.unflatten(2, (-1, factor)).unflatten(4, (-1, factor))
+    return apart
 
 
 def part(x: Tensor, rows: slice, columns: slice, factor: int) -> Tensor:

@@ -75,9 +75,11 @@ class LivePortrait:
                 f"The liveportrait head was given {len(portraits)} portraits. It takes {self.shots.start} to "
                 f"{self.shots.stop - 1}. Choose the sharpest ones."
             )
+        from heads.device import roomy
         from heads.liveportrait import enrolment
 
-        return Identity(self.name, tuple(portraits), enrolment.read(self._networks, portraits))
+        with roomy():
+            return Identity(self.name, tuple(portraits), enrolment.read(self._networks, portraits))
 
     def animate(self, identity: Identity, neutral: Cue, cues: Iterator[Cue], *, lookahead: int = 8) -> Iterator[Image]:
         """One frame per cue; see `heads.base.Head.animate`. The look-ahead makes batches, and smoothing symmetric in time."""
@@ -97,6 +99,7 @@ class LivePortrait:
         return self._frames(identity, neutral, cues, lookahead)
 
     def _frames(self, identity: Identity, neutral: Cue, cues: Iterator[Cue], lookahead: int) -> Iterator[Image]:
+        from heads.device import roomy
         from heads.liveportrait.canvas import Canvas
         from heads.liveportrait.cast import Cast
         from heads.liveportrait.following import Follower
@@ -104,7 +107,8 @@ class LivePortrait:
 
         first, networks = identity.portraits[0], self._networks
         plan = Plan.on(networks.device.type, lookahead)
-        painter = Painter(networks, identity, neutral, self._settings, plan)
+        with roomy():
+            painter = Painter(networks, identity, neutral, self._settings, plan)
         follower = Follower(networks, painter.rest, neutral, self._settings.smooth, plan.batch)
         canvas = Canvas(first, crop.portrait(first.face.points), networks.output)
         cast = Cast(identity.portraits, neutral)
@@ -116,7 +120,9 @@ class LivePortrait:
                 fresh = [not moment.held or (not started and index == 0) for index, (moment, _) in enumerate(group)]
                 started = True
                 asked = [(*known, cast.shares(known[0].cue)) for known, new in zip(group, fresh, strict=True) if new]
-                yield fresh, painter.begun(asked)
+                with roomy():
+                    painted = painter.begun(asked)
+                yield fresh, painted
 
         def laid(one: Painted) -> Image:
             return canvas.frame(one.body, one.head, one.moved)

@@ -34,20 +34,22 @@ class LayerNorm(Layer):
 
 
 class Down(Layer):
-    """A convolution as wide as its stride: (B, h, w, in) to (B, h / k, w / k, out)."""
+    """A convolution as wide as its stride, which is a matrix for tiles: (B, h, w, in) to (B, h / k, w / k, out)."""
 
     weight: Tensor
     bias: Tensor
 
     def __init__(self, source: Source, name: str, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
-        self.register_buffer("weight", source.take(f"{name}.weight", outputs, inputs, stride, stride))
+        taps = source.take(f"{name}.weight", outputs, inputs, stride, stride)
+        self.register_buffer("weight", taps.permute(0, 2, 3, 1).flatten(1).contiguous())
         self.register_buffer("bias", source.take(f"{name}.bias", outputs))
+        self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, h, w, in) to (B, h / k, w / k, out)."""
-        y = fn.conv2d(x.permute(0, 3, 1, 2), self.weight, self.bias, stride=self.weight.shape[-1])
-        return y.permute(0, 2, 3, 1).contiguous()
+        tiles = x.unflatten(1, (-1, self.stride)).unflatten(3, (-1, self.stride)).transpose(2, 3)
+        return fn.linear(tiles.flatten(3), self.weight, self.bias)
 
 
 class Block(Layer):
@@ -72,7 +74,11 @@ class Block(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, h, w, C) to the same."""
-        y = fn.conv2d(x.permute(0, 3, 1, 2), self.kernel, self.bias, padding=3, groups=len(self.bias)).permute(0, 2, 3, 1)
+        planes = x.permute(0, 3, 1, 2)
+        if planes.device.type == "cuda":
+            # PyTorch gives channels-last planes to cuDNN, which rounds to TF32; others to kernels of its own, in float32
+            planes = planes.contiguous()
+        y = fn.conv2d(planes, self.kernel, self.bias, padding=3, groups=len(self.bias)).permute(0, 2, 3, 1)
         y = fn.gelu(self.expand(self.norm(y)))
         # global response norm: each channel's length over the picture, compared with the mean channel's
         length = y.square().sum((1, 2), keepdim=True).sqrt()  # torch.linalg.vector_norm takes twice as long on a CPU

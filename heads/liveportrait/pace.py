@@ -42,7 +42,8 @@ class Plan:
             return cls(1, lookahead, 0, 1)
         if lookahead < SHARED:
             return cls(max(1, lookahead), lookahead, 0, 1)
-        return cls(lookahead // 2, lookahead // 2, 1, lanes())
+        # Apple's GPU has one queue: pictures that are asked for would come after the batch that was sent behind them.
+        return cls(lookahead // 2, lookahead // 2, 1 if device == "cuda" else 0, lanes())
 
 
 def delayed(items: Iterator[T], waiting: int) -> Iterator[T]:
