@@ -6,6 +6,7 @@ that come back with those of the original networks.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # a runner may start anywhere
 
 from heads.liveportrait import canvas, images, keypoints, openings
 from heads.liveportrait.keypoints import KeyMotion
