@@ -6,22 +6,27 @@ No network invents texels: the portrait's own are moved, so a mole stays a mole.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heads import mesh
-from heads.ahead import ahead
+from heads.ahead import ahead, lanes, shared
 from heads.base import Channel, Cue, Floats, HeadError, Identity, Image, Portrait, Precision
 from heads.carry import Limit
 from heads.warp import corners, eyes, fusion, layers, layout, lids, mouth, raster, shading, study
 from heads.warp.transfer import Placed, Transfer
 
 THREADED = 3
-"""Cues of look-ahead from which two threads share the work: one is composed, one waits, one is being worked out."""
+"""Cues of look-ahead from which threads share the work: one is composed, one waits, one is being worked out. Each cue more lets
+one more frame be composed at the same time."""
+
+Moment: TypeAlias = tuple[Cue, Placed, raster.Maps, fusion.Overlay]
+"""The cue that counts (the last one found), where the face goes, where each pixel comes from, what other portraits show."""
 
 
 class Warp:
@@ -111,27 +116,36 @@ class Warp:
         several = study.distinct(identity.portraits)
         others = fusion.Others(several, identity.state, neutral.expression) if len(several) > 1 else None
         moves = _moves(portrait, neutral, cues, stage.concerned, others)
-        # Where the face goes is worked out in a thread of its own, while the frame before is composed.
-        with closing(ahead(moves, depth=1) if lookahead >= THREADED else moves) as ready:
-            for cue, placed, maps, overlay in ready:
-                frame = image.copy()
-                x, y, w, h = maps.window
-                patch = stage.compose(maps, placed.points[list(mesh.FACE_OVAL), :2])
-                ends.clean(patch, maps, placed, (x, y))
-                light.shade(patch, cue, placed, (x, y))
-                gaze.paint(patch, np.maximum(-maps.kind, 0), placed, (x, y))
-                skin.cover(patch, placed, (x, y))
-                inside.fill(patch, raster.openings(maps), placed, cue, (x, y))
-                if others is not None:
-                    others.lay(patch, overlay, (x, y))
-                frame[y : y + h, x : x + w] = patch
-                yield frame
+
+        def painted(moment: Moment) -> Image:
+            cue, placed, maps, overlay = moment
+            frame = image.copy()
+            x, y, w, h = maps.window
+            patch = stage.compose(maps, placed.points[list(mesh.FACE_OVAL), :2])
+            ends.clean(patch, maps, placed, (x, y))
+            light.shade(patch, cue, placed, (x, y))
+            gaze.paint(patch, np.maximum(-maps.kind, 0), placed, (x, y))
+            skin.cover(patch, placed, (x, y))
+            inside.fill(patch, raster.openings(maps), placed, cue, (x, y))
+            if others is not None:
+                others.lay(patch, overlay, (x, y))
+            frame[y : y + h, x : x + w] = patch
+            return frame
+
+        # Where the face goes is worked out in a thread of its own, in order; frames are then painted side by side.
+        threads = min(lanes() - 1, lookahead - THREADED)
+        with (
+            closing(ahead(moves, depth=1) if lookahead >= THREADED else moves) as ready,
+            ThreadPoolExecutor(max(1, threads), "paint") as pool,
+            closing(shared(pool, painted, ready, threads)) as frames,
+        ):
+            yield from frames
 
 
 def _moves(
     portrait: Portrait, neutral: Cue, cues: Iterator[Cue], concerned: NDArray[np.bool_], others: fusion.Others | None
-) -> Generator[tuple[Cue, Placed, raster.Maps, fusion.Overlay]]:
-    """For each cue: the cue that counts (the last one found), where the face goes, and where each pixel comes from."""
+) -> Generator[Moment]:
+    """What is to be painted for each cue."""
     shape = layout.build(portrait.face.points, portrait.matte)
     transfer = Transfer(portrait.face.points, portrait.align, neutral, portrait.face.pose)
     canvas = raster.Canvas(_box(shape.rest, portrait.image), concerned, layers.STILL)
