@@ -90,6 +90,28 @@ def test_a_driver_that_rests_gives_the_portrait_back(warp: Warp, still: Renderin
     assert psnr(frame, still.image) >= 45
 
 
+def test_frames_painted_side_by_side_are_those_painted_one_by_one(
+    warp: Warp, still: Rendering, driver: dict[str, Rendering], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a machine of eight cores; and the cues that are asked for stay within the look-ahead."""
+    portrait = portrait_of(still)
+    identity = warp.enroll([portrait])
+    cues = [cue_of(picture, paste.align(driver["rest"].points)) for picture in driver.values()] * 3
+    alone = list(warp.animate(identity, cues[0], iter(cues), lookahead=0))
+    monkeypatch.setattr("heads.warp.head.lanes", lambda: 4)
+    asked = 0
+
+    def counted() -> Iterator[Cue]:
+        nonlocal asked
+        for cue in cues:
+            asked += 1
+            yield cue
+
+    for done, frame in enumerate(warp.animate(identity, cues[0], counted(), lookahead=6)):
+        assert asked <= done + 6
+        np.testing.assert_array_equal(frame, alone[done])
+
+
 def test_the_background_is_the_portraits_own_bit_for_bit(warp: Warp, still: Rendering, driver: dict[str, Rendering]) -> None:
     reach = cv2.dilate((still.matte > 0).astype(np.uint8), np.ones((61, 61), np.uint8)) > 0
     assert (~reach).mean() > 0.1

@@ -97,12 +97,12 @@ class Eyes:
         self._centres = points[[iris[0] for _, iris in EYES]]
         self._balls = [_taken_apart(image, points, eye, iris) for eye, iris in EYES]
 
-    def paint(self, patch: Image, openings: Floats, placed: Placed, origin: tuple[int, int]) -> None:
+    def paint(self, patch: Image, kind: Floats, placed: Placed, origin: tuple[int, int]) -> None:
         """Lay the eyes together anew where they look elsewhere or open wider than in the portrait, in place.
 
         Args:
             patch: (h, w, 3) uint8, the frame's pixels of a box, the portrait's own eyes moved with the skull.
-            openings: (h, w) float32 0 … 1, 1 between the lids.
+            kind: (h, w) float32, what is drawn there (`raster.Maps.kind`): -1 between the lids.
             placed: the face in this frame.
             origin: (x, y) of the box in the frame.
         """
@@ -122,7 +122,7 @@ class Eyes:
             if share == 0 or (high - low < 3).any():
                 continue
             window = np.s_[low[1] : high[1], low[0] : high[0]]
-            free = np.asarray(cv2.GaussianBlur(openings[window], (0, 0), SOFT_EDGE), np.float32)
+            free = np.asarray(cv2.GaussianBlur(np.maximum(-kind[window], 0), (0, 0), SOFT_EDGE), np.float32)
             mask = free * np.float32(share)
             if mask.any():
                 eyeball = self._eyeball(ball, placed, still, gaze, free, (low + origin).astype(np.float64))

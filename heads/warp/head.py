@@ -124,9 +124,9 @@ class Warp:
             patch = stage.compose(maps, placed.points[list(mesh.FACE_OVAL), :2])
             ends.clean(patch, maps, placed, (x, y))
             light.shade(patch, cue, placed, (x, y))
-            gaze.paint(patch, np.maximum(-maps.kind, 0), placed, (x, y))
+            gaze.paint(patch, maps.kind, placed, (x, y))
             skin.cover(patch, placed, (x, y))
-            inside.fill(patch, raster.openings(maps), placed, cue, (x, y))
+            inside.fill(patch, maps.kind, placed, cue, (x, y))
             if others is not None:
                 others.lay(patch, overlay, (x, y))
             frame[y : y + h, x : x + w] = patch

@@ -62,6 +62,12 @@ CALM = 0.5
 """Pixels of the portrait (standard deviation) by which moving hair is softened: how it moves is known to a pixel or two only,
 and strands sharper than that shimmer. Standing still it is the portrait's own; the face is never softened."""
 
+STEPS = 1.1
+"""Pixels (standard deviation) by which the steps along a mesh's edge are smoothed."""
+
+REACH = 4
+"""Pixels that this looks at to each side."""
+
 FINE = 2
 """How many times larger than the portrait the person's texels are kept."""
 
@@ -220,46 +226,58 @@ class Stage:
         strain = raster.strain(maps)
         # The centre of a pixel of the portrait lies between two pixels of its enlargement.
         offset = (FINE - 1) / 2
-        across, down = maps.across * FINE + offset, maps.down * FINE + offset
+        across, down = (cv2.addWeighted(field, FINE, field, 0, offset) for field in (maps.across, maps.down))
         person = cv2.remap(self._person, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         person = self._softened(np.asarray(person, np.uint8), strain, maps, oval)
-        alpha = cv2.extractChannel(person, 3).astype(np.float32) * np.float32(1 / 255)
+        alpha = np.multiply(cv2.extractChannel(person, 3), np.float32(1 / 255), dtype=np.float32)
         laid = cv2.blendLinear(person, np.ascontiguousarray(self._behind[window]), alpha, 1 - alpha)
-        if strain.edge.any():
+        if (part := raster.part(strain.edge > 0, (h, w), REACH)) is not None:
             # A mesh has no half-covered pixels: where one part of the head ends before another, its steps are smoothed.
-            laid = cv2.blendLinear(cv2.GaussianBlur(laid, (0, 0), 1.1), laid, strain.edge, 1 - strain.edge)
-        share = np.clip((maps.moved - STILL) * np.float32(1 / (MOVING - STILL)), 0, 1)
+            steps, edge = np.ascontiguousarray(laid[part]), raster.enlarged(strain.edge, part)
+            laid[part] = cv2.blendLinear(cv2.GaussianBlur(steps, (0, 0), STEPS), steps, edge, 1 - edge)
+        share = cv2.addWeighted(maps.moved, 1 / (MOVING - STILL), maps.moved, 0, -STILL / (MOVING - STILL))
+        share = np.clip(share, 0, 1, out=np.asarray(share))
         mixed = cv2.blendLinear(laid, np.ascontiguousarray(self._own[window]), share, 1 - share)
         return np.asarray(cv2.cvtColor(mixed, cv2.COLOR_RGBA2RGB), np.uint8)
 
     def _softened(self, person: NDArray[np.uint8], strain: raster.Strain, maps: Maps, oval: Floats) -> NDArray[np.uint8]:
         """The person (h, w, 4) with what is drawn out beyond what it shows taken from a coarse picture without gaps."""
-        # A gap between cheek and ear closes as the head turns, not when it trembles.
-        moved = np.clip((maps.moved / self._iod - CLOSING[0]) / (CLOSING[1] - CLOSING[0]), 0, 1)
-        turned = moved * strain.around
-        # The face itself has no holes: the far cheek of a portrait that looks aside lies behind its outline, and there
-        # another place of the picture is found.
+
+        def closing(moved: Floats) -> Floats:
+            # A gap between cheek and ear closes as the head turns, not when it trembles.
+            low, high = (limit * self._iod for limit in CLOSING)
+            return np.asarray(np.clip((moved - low) * np.float32(1 / (high - low)), 0, 1), np.float32)
+
+        def facing(where: raster.Part) -> Floats:
+            # The face itself has no holes: the far cheek of a portrait that looks aside lies behind its outline, and there
+            # another place of the picture is found.
+            kind = np.clip(2 - np.abs(maps.kind[where]) * (4 / raster.AROUND_FACE), 0, 1)
+            return np.asarray(closing(maps.moved[where]) * kind * (within[where] > 0), np.float32)
+
+        turned = closing(maps.moved[:: raster.HALF, :: raster.HALF]) * strain.around
+        concerned = (strain.soft > 0) | (turned > 0)
         within = raster.polygon(oval - maps.window[:2], maps.kind.shape, value=255)
         thin = cv2.bitwise_and(cv2.threshold(cv2.extractChannel(person, 3), SOLID - 1, 255, cv2.THRESH_BINARY_INV)[1], within)
-        concerned, face = (strain.soft > 0) | (turned > 0), None
-        if cv2.countNonZero(thin):
-            face = moved * np.clip(2 - np.abs(maps.kind) * (4 / raster.AROUND_FACE), 0, 1) * (within > 0)
-            concerned |= (face > 0) & (thin > 0)
-        rows, columns = np.flatnonzero(concerned.any(1)), np.flatnonzero(concerned.any(0))
-        if not len(rows):
+        x, y, w, h = cv2.boundingRect(thin)
+        holes = np.s_[y : y + h, x : x + w]
+        hollow = bool(w) and bool((thin[holes] > 0)[facing(holes) > 0].any())
+        if hollow:
+            concerned[y // raster.HALF : -(-(y + h) // raster.HALF), x // raster.HALF : -(-(x + w) // raster.HALF)] = True
+        if (part := raster.part(concerned, person.shape, raster.HALF)) is None:
             return person
-        part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         offset = (1 / COARSE - 1) / 2
-        across, down = maps.across[part] / COARSE + offset, maps.down[part] / COARSE + offset
+        across, down = (cv2.addWeighted(field[part], 1 / COARSE, field[part], 0, offset) for field in (maps.across, maps.down))
         coarse = cv2.remap(self._coarse, across, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         own = np.ascontiguousarray(person[part])
-        gap = cv2.subtract(cv2.extractChannel(coarse, 3), cv2.extractChannel(own, 3)).astype(np.float32) * np.float32(1 / 255)
-        share = np.maximum(strain.soft[part], gap * turned[part])
-        if face is not None:
-            coarse[..., 3] = np.maximum(coarse[..., 3], np.rint(255 * face[part]).astype(np.uint8))
+        solid = cv2.extractChannel(own, 3)
+        gap = np.multiply(cv2.subtract(cv2.extractChannel(coarse, 3), solid), np.float32(1 / 255), dtype=np.float32)
+        gap *= raster.enlarged(np.asarray(turned, np.float32), part)
+        share = cv2.max(raster.enlarged(strain.soft, part), gap)
+        if hollow:
+            face = facing(part)
+            coarse[..., 3] = np.maximum(coarse[..., 3], np.rint(255 * face).astype(np.uint8))
             # The matte's soft rim has colours of what is behind in it.
-            rim = cv2.erode(cv2.extractChannel(own, 3), np.ones((3, 3), np.uint8), iterations=max(1, round(0.012 * self._iod)))
-            missing = 1 - rim.astype(np.float32) * np.float32(1 / 255)
-            share = np.maximum(share, missing * face[part])
+            rim = cv2.erode(solid, np.ones((3, 3), np.uint8), iterations=max(1, round(0.012 * self._iod)))
+            share = np.maximum(share, (1 - rim.astype(np.float32) * np.float32(1 / 255)) * face)
         person[part] = cv2.blendLinear(coarse, own, share, 1 - share)
         return person

@@ -168,12 +168,12 @@ class Mouth:
             rows.append(line + over.scale * (row.vertices * wide + np.array(edge)) @ over.rotation.T)
         return rows[0].astype(np.float32), rows[1].astype(np.float32)
 
-    def fill(self, patch: Image, lips: Floats, placed: Placed, cue: Cue, origin: tuple[int, int]) -> None:
+    def fill(self, patch: Image, kind: Floats, placed: Placed, cue: Cue, origin: tuple[int, int]) -> None:
         """Paint the inside of the mouth into `patch` (h, w, 3), in place.
 
         Args:
             patch: the frame's pixels of a box.
-            lips: (h, w) float32 0 … 1, 1 between the lips.
+            kind: (h, w) float32, what is drawn there (`raster.Maps.kind`): 1 between the lips.
             placed: the face in this frame.
             cue: its crop, when there is one, is the driver's picture.
             origin: (x, y) of the box in the portrait.
@@ -185,7 +185,7 @@ class Mouth:
             return
         box = (int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
         window = np.s_[box[1] : box[1] + box[3], box[0] : box[0] + box[2]]
-        mask = np.asarray(cv2.GaussianBlur(lips[window], (0, 0), 0.9), np.float32)
+        mask = np.asarray(cv2.GaussianBlur(raster.openings(kind[window]), (0, 0), 0.9), np.float32)
         if not mask.any():
             return
         whole = (box[0] + origin[0], box[1] + origin[1], box[2], box[3])

@@ -86,6 +86,9 @@ COARSE = 192
 FINE = 400
 """Pixels along the longer side of the grid over the face, at most: a lid is two of them thick in a face that fills it."""
 
+CROPPED = 3
+"""A whole field is enlarged in less time than a part of it that is no smaller than one in so many."""
+
 MARGIN = 4
 """Pixels around the face that are drawn as finely."""
 
@@ -116,48 +119,82 @@ TORN = 3.0
 """Pixels of the picture between neighbouring pixels of the frame from which one surface ends there before another."""
 
 HALF = 2
-"""Pixels of the frame for each that strain is measured at."""
+"""Strain is measured at every so many pixels of the frame, across and down."""
+
+Part: TypeAlias = tuple[slice, slice]
+"""Rows and columns of a window."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Strain:
-    """What a frame's maps do to the picture, within their window."""
+    """What a frame's maps do to the picture, at every `HALF`th pixel of their window: (h, w) float32 0 … 1 each."""
 
     soft: Floats
-    """(H, W) float32 0 … 1: how far what lies around the face is drawn out beyond what it shows."""
+    """How far what lies around the face is drawn out beyond what it shows."""
     edge: Floats
-    """(H, W) float32 0 … 1: where one part of the head hides another."""
+    """Where one part of the head hides another."""
     around: Floats
-    """(H, W) float32 0 … 1: what lies around the face, as far as ears."""
+    """What lies around the face, as far as ears."""
 
 
-def openings(maps: Maps) -> Floats:
-    """(H, W) float32 0 … 1: 1 between the lips."""
-    return np.asarray(np.maximum(maps.kind - 2 * AROUND_FACE, 0) * np.float32(1 / (1 - 2 * AROUND_FACE)), np.float32)
+def openings(kind: Floats) -> Floats:
+    """`Maps.kind`, or some of it, to (H, W) float32 0 … 1: 1 between the lips."""
+    return np.asarray(np.maximum(kind - 2 * AROUND_FACE, 0) * np.float32(1 / (1 - 2 * AROUND_FACE)), np.float32)
 
 
 def strain(maps: Maps) -> Strain:
     """Where a frame's maps stretch what lies around the face, and where they break off."""
-    height, width = maps.across.shape
-    size = (max(2, width // HALF), max(2, height // HALF))
-    across, down, kind = (
-        cv2.resize(field, size, interpolation=cv2.INTER_NEAREST) for field in (maps.across, maps.down, maps.kind)
-    )
-    step_x, step_y = width / size[0], height / size[1]
-    a, c = (np.diff(field, axis=1, append=field[:, -1:]) / np.float32(step_x) for field in (across, down))
-    b, d = (np.diff(field, axis=0, append=field[-1:]) / np.float32(step_y) for field in (across, down))
-    a[:, -1], c[:, -1], b[-1], d[-1] = 1, 0, 0, 1
+    across, down, kind = (field[::HALF, ::HALF] for field in (maps.across, maps.down, maps.kind))
+    (a, b), (c, d) = _slopes(across, 1, 0), _slopes(down, 0, 1)
     # The smaller singular value of the map's derivative: 1 leaves as it is, 0.25 draws out fourfold.
-    power, area = a * a + b * b + c * c + d * d, np.abs(a * d - b * c)
+    area, power = cv2.absdiff(a * d, b * c), a * a + b * b + c * c + d * d
     large = np.sqrt((power + np.sqrt(np.maximum(power * power - 4 * area * area, 0))) / 2)
     small = area / np.maximum(large, 1e-6)
     outside = np.clip(kind * (2 / AROUND_FACE), 0, 1) * (kind < 2 * AROUND_FACE)
-    soft = np.clip((STRETCHED[0] - small) / (STRETCHED[0] - STRETCHED[1]), 0, 1) * outside * (large < TORN)
-    edge = (large >= TORN).astype(np.float32)
-    soft, edge = (cv2.GaussianBlur(field.astype(np.float32), (0, 0), sigma) for field, sigma in ((soft, 2.0), (edge, 0.8)))
-    soft, edge = (cv2.resize(np.minimum(gain * f, 1), (width, height)) for f, gain in ((soft, 1.3), (edge, 1.6)))
-    around = cv2.resize(outside.astype(np.float32), (width, height))
-    return Strain(*(np.asarray(field, np.float32) for field in (soft, edge, around)))
+    whole = large < TORN
+    soft = np.clip((STRETCHED[0] - small) / (STRETCHED[0] - STRETCHED[1]), 0, 1) * outside * whole
+    edge = (~whole).astype(np.float32)
+    soft = np.minimum(1.3 * cv2.GaussianBlur(soft, (0, 0), 2.0), 1)
+    edge = np.minimum(1.6 * cv2.GaussianBlur(edge, (0, 0), 0.8), 1)
+    return Strain(*(np.asarray(field, np.float32) for field in (soft, edge, outside)))
+
+
+def _slopes(field: Floats, last_x: float, last_y: float) -> tuple[Floats, Floats]:
+    """How a field (h, w) of every `HALF`th pixel changes per pixel, in x and in y; in the last column and row as told."""
+    x, y = (np.full(field.shape, last, np.float32) for last in (last_x, last_y))
+    np.subtract(field[:, 1:], field[:, :-1], out=x[:, :-1])
+    np.subtract(field[1:], field[:-1], out=y[:-1])
+    x[:, :-1] *= np.float32(1 / HALF)
+    y[:-1] *= np.float32(1 / HALF)
+    return x, y
+
+
+def part(mask: NDArray[np.bool_], shape: tuple[int, ...], margin: int) -> Part | None:
+    """The part of a window (H, W) where a mask of every `HALF`th pixel is set; None where it is nowhere.
+
+    Args:
+        mask: (h, w).
+        shape: (H, W) of the window.
+        margin: pixels of the window around it.
+    """
+    x, y, w, h = cv2.boundingRect(mask.view(np.uint8))
+    if not w:
+        return None
+    spans = ((y, h, shape[0]), (x, w, shape[1]))
+    rows, columns = (
+        slice(max(0, first * HALF - margin), min(end, (first + count) * HALF + margin)) for first, count, end in spans
+    )
+    return rows, columns
+
+
+def enlarged(field: Floats, part: Part) -> Floats:
+    """A part of a window of a field that was measured at every `HALF`th pixel: (rows, columns) float32, linear in between."""
+    low = [max(0, side.start // HALF - 1) for side in part]
+    high = [-(-side.stop // HALF) + 1 for side in part]
+    small = field[low[0] : high[0], low[1] : high[1]]
+    large = cv2.resize(small, None, fx=HALF, fy=HALF, interpolation=cv2.INTER_LINEAR)
+    rows, columns = (slice(side.start - HALF * first, side.stop - HALF * first) for side, first in zip(part, low, strict=True))
+    return np.asarray(large[rows, columns], np.float32)
 
 
 class Canvas:
@@ -187,17 +224,22 @@ class Canvas:
         """
         grid = self._coarse
         coarse, came = grid.fields(vertices, values, triangles, self._there)
-        changes = (coarse[..., 2] > self._still) & ((self._there > 0) | (came > 0))
+        changes = (coarse[2] > self._still) & ((self._there > 0) | (came > 0))
         fine = _Grid(_around(face, self._box), FINE)
         window = _union(fine.box, grid.window(cv2.boundingRect(changes.astype(np.uint8))))
         fields = grid.enlarged(coarse, window)
         x, y, w, h = fine.box
         inner = np.s_[y - window[1] : y - window[1] + h, x - window[0] : x - window[0] + w]
-        fields[inner] = fine.enlarged(fine.fields(vertices, values, triangles)[0], fine.box)
-        across, down, moved, kind = (np.asarray(field, np.float32) for field in cv2.split(fields))
+        for field, finer in zip(fields, fine.enlarged(fine.fields(vertices, values, triangles)[0], fine.box), strict=True):
+            field[inner] = finer
+        across, down, moved, kind = fields
         across += np.arange(window[0], window[0] + window[2], dtype=np.float32)[None]
         down += np.arange(window[1], window[1] + window[3], dtype=np.float32)[:, None]
         return Maps(window, across, down, moved, kind)
+
+
+Fields: TypeAlias = tuple[Floats, ...]
+"""Arrays (h, w) float32 of one grid, each by itself: joining and parting them costs more than whatever is done with them."""
 
 
 class _Grid:
@@ -219,8 +261,8 @@ class _Grid:
 
     def fields(
         self, vertices: Floats, values: Floats, triangles: NDArray[np.int32], there: NDArray[np.uint8] | None = None
-    ) -> tuple[Floats, NDArray[np.uint8]]:
-        """Movement in x and y, its larger amount, and the kind: (h, w, 4) float32; and what `there` was at the sources."""
+    ) -> tuple[Fields, NDArray[np.uint8]]:
+        """Movement in x and y, its larger amount, and the kind; and what `there` was at the sources."""
         x, y, kind = cv2.split(draw(vertices, values, triangles, self.box, self._scale))
         empty = x == NOTHING
         came = np.zeros((0, 0), np.uint8)
@@ -232,7 +274,7 @@ class _Grid:
         y -= self._rows
         x[empty] = y[empty] = kind[empty] = 0
         moved = cv2.max(np.abs(x), np.abs(y))
-        return np.asarray(cv2.merge([x, y, moved, kind]), np.float32), came
+        return tuple(np.asarray(field, np.float32) for field in (x, y, moved, kind)), came
 
     def window(self, small: Sequence[int]) -> Box:
         """The box of the picture that a rectangle (x, y, W, H) of the grid covers, with one grid pixel of margin."""
@@ -242,15 +284,20 @@ class _Grid:
         ]
         return self.box[0] + low[0], self.box[1] + low[1], max(0, high[0] - low[0]), max(0, high[1] - low[1])
 
-    def enlarged(self, fields: Floats, window: Box) -> Floats:
+    def enlarged(self, fields: Fields, window: Box) -> Fields:
         """The fields over a window of the picture, at the picture's own size."""
         if self._scale == 1 and window == self.box:
             return fields
         x, y, w, h = window
+        whole = self.box[2:]
+        if w * h * CROPPED > whole[0] * whole[1]:
+            rows, columns = (slice(a - b, a - b + n) for a, b, n in ((y, self.box[1], h), (x, self.box[0], w)))
+            return tuple(np.asarray(cv2.resize(field, whole)[rows, columns], np.float32) for field in fields)
         start = [(a - b + 0.5) / s - 0.5 for a, b, s in zip((x, y), self.box, self._step, strict=False)]
         back = np.array([[1 / self._step[0], 0, start[0]], [0, 1 / self._step[1], start[1]]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        return np.asarray(cv2.warpAffine(fields, back, (w, h), flags=flags, borderMode=cv2.BORDER_REPLICATE), np.float32)
+        large = (cv2.warpAffine(field, back, (w, h), flags=flags, borderMode=cv2.BORDER_REPLICATE) for field in fields)
+        return tuple(np.asarray(field, np.float32) for field in large)
 
 
 def _around(points: Floats, box: Box) -> Box:
