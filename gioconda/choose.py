@@ -108,7 +108,8 @@ def _given(job: Job) -> Choice:
         )
     found = device.device(job.device)
     place = found.device or "cpu"
-    slow = "" if found.device else "; a network takes seconds for each frame there"
+    worth = None if found.device else device.worth_of_bf16()
+    slow = "" if found.device else "; a network takes seconds for each frame there" + (f", and {worth}" if worth else "")
     return Choice(job.head, place, device.precision(job.precision, place), f"chosen by --head; {found.about}{slow}")
 
 

@@ -31,6 +31,14 @@ LOOKAHEAD, LOOKAHEAD_GPU = 16, 32
 """Cues that a head may look ahead: a fifth of a second to either side for smoothing; and on a GPU two batches, one that is
 painted while the other is laid out."""
 
+BFLOAT16 = (
+    (r"amx_bf16", "bf16 takes about a quarter of fp32's time on this processor (AMX)"),
+    (r"avx512_bf16|bf16", "bf16 gains little or nothing over fp32 on this processor"),
+    (r"", "bf16 is many times slower than fp32 on this processor, which does not have it"),
+)
+"""Words in a processor's list of features, and what `--precision bf16` is worth with them (`bench/liveportrait.py`, 2026-11-27,
+two cores: 0.27 of fp32's time with AMX; with AVX-512 alone 0.85 on an AMD EPYC, 1.4 on an Intel; without either 4 to 15)."""
+
 _DRIVERS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 """Files that a GPU's driver makes under Linux: NVIDIA's, the one of WSL, AMD's."""
 
@@ -123,6 +131,17 @@ def device(wanted: str) -> Gpu:
             return Gpu(f"cuda:{index}", torch.cuda.get_device_name(index))
     there = f"The GPU here is {found.device} ({found.about})" if found.device else found.about[:1].upper() + found.about[1:]
     raise SettingError(f"--device is {wanted}.", f"{there}.", "Choose --device auto, or another one.")
+
+
+def worth_of_bf16(features: Path = Path("/proc/cpuinfo")) -> str | None:
+    """What `--precision bf16` is worth on this machine's processor, in words; None where nothing tells (other than Linux)."""
+    try:
+        listed = re.search(r"^(?:flags|Features)\s*:(.*)$", features.read_text(errors="replace"), re.MULTILINE)
+    except OSError:
+        return None
+    if listed is None:
+        return None
+    return next(words for name, words in BFLOAT16 if not name or re.search(rf"\b(?:{name})\b", listed[1]))
 
 
 def precision(wanted: str, device: str) -> Precision:

@@ -181,6 +181,7 @@ def _machine() -> dict[str, Any]:
         "free_memory_gib": _memory("MemAvailable"),
         "gpu": gpu.device,
         "about_gpu": gpu.about,
+        "bf16": device.worth_of_bf16(),
         "temporary_folder": folder,
         "free_disk_gib": round(shutil.disk_usage(folder).free / GIB, 1),
     }
@@ -308,7 +309,8 @@ def lines(findings: Findings) -> Iterator[str]:
     yield f"Machine: {machine['cpu']}, {machine['cores']} cores{memory}"
     yield f"GPU: {machine['gpu'] or 'none'}, {machine['about_gpu']}"
     yield f"--head auto for a clip: {facts['auto'] or 'nothing works yet'}"
-    yield "--precision auto: " + ", ".join(f"{precision} on {kind}" for kind, precision in device.BEST.items())
+    best = ", ".join(f"{precision} on {kind}" for kind, precision in device.BEST.items())
+    yield f"--precision auto: {best}" + (f"; {machine['bf16']}" if machine["bf16"] else "")
     yield f"Temporary files: {machine['temporary_folder']}, {machine['free_disk_gib']} GiB free"
     if facts["marks"]:
         yield from facts["marks"]["identity"]

@@ -230,3 +230,23 @@ def test_the_whole_road_from_a_gpu_and_a_hub_to_a_video(shell: Shell, tmp_path: 
     assert report["rendering"]["precision"] == "fp32"
     assert note.removeprefix("note: ") in report["notes"]
     assert run(there.endpoint)[0].endswith("its weights are here)")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx512_bf16 amx_bf16 amx_tile\n", "a quarter of fp32's time"),
+        ("flags\t\t: fpu avx512_bf16 avx512f\n", "little or nothing"),
+        ("Features\t: fp asimd i8mm bf16 dgh\n", "little or nothing"),
+        ("flags\t\t: fpu avx2 svebf16x\n", "slower than fp32"),
+    ],
+)
+def test_what_bf16_is_worth_on_a_processor(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "cpuinfo").write_text(text)
+    assert words in (device.worth_of_bf16(tmp_path / "cpuinfo") or "")
+
+
+def test_nothing_is_said_of_a_processor_that_nothing_tells_of(tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text("model name : something else\n")
+    assert device.worth_of_bf16(tmp_path / "cpuinfo") is None
+    assert device.worth_of_bf16(tmp_path / "missing") is None
