@@ -5,7 +5,8 @@ Nothing is chosen in silence: the choice is the first line of the command line, 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -170,13 +171,32 @@ def _built(name: str, files: tuple[tuple[str, Path], ...], device: str, precisio
     The last head is kept: the page and a batch read weights once. A head keeps nothing of a person (`heads.base.Head.enroll`),
     so nothing of one run can reach another by it.
     """
-    with roomy():
+    with roomy(), _there(device):
         head = heads.load(name, dict(files), device, precision)
         why = "" if precision == "fp32" else _unfit(cast(Accelerated, head))
         if not why:
             return head, precision, why
         del head
-        return heads.load(name, dict(files), device, "fp32"), "fp32", why
+        head = heads.load(name, dict(files), device, "fp32")
+        if _unfit(cast(Accelerated, head)):
+            raise HeadError(
+                f"The {name} head gives values that are not finite in fp32 either. Its weights are not numbers. "
+                f"Fetch them anew: python -m gioconda weights verify {name}"
+            )
+        return head, "fp32", why
+
+
+@contextmanager
+def _there(device: str) -> Iterator[None]:
+    """Tell of a device that was named to accelerate and that this build of torch does not know."""
+    try:
+        yield
+    except AssertionError as error:
+        if "not compiled with" not in str(error):
+            raise
+        raise SettingError(
+            f"The device is {device}.", f"{error}.", "Choose --device cpu, or unset ACCELERATE_TORCH_DEVICE."
+        ) from error
 
 
 def _unfit(head: Accelerated) -> str:

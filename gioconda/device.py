@@ -68,6 +68,12 @@ def gpu() -> Gpu:
     if named == "cpu" or os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes"):
         return Gpu(None, "ACCELERATE_USE_CPU or ACCELERATE_TORCH_DEVICE asks for the CPU")
     if named:
+        if named == "auto" or not re.fullmatch(DEVICES, named):
+            raise SettingError(
+                f"ACCELERATE_TORCH_DEVICE is {named}.",
+                "Heads run on cuda, cuda:N, mps and cpu.",
+                "Set it to one of these, or unset it.",
+            )
         return Gpu(named, "named by ACCELERATE_TORCH_DEVICE")
     absent = absence()
     return _asked() if absent is None else Gpu(None, absent)

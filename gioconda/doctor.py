@@ -114,8 +114,11 @@ def _packages(broken: list[str], advice: list[str]) -> dict[str, str | None]:
         try:
             importlib.import_module(module)
             found[package] = version(package)
-        except (ImportError, OSError, RuntimeError, PackageNotFoundError) as error:
+        except (ImportError, OSError, RuntimeError, ValueError, PackageNotFoundError) as error:
             found[package] = None
+            if wrong := hub.misdirected():
+                advice.append(f"{package} cannot be used {wrong}. Correct it or unset it.")
+                continue
             why, page = " ".join(str(error).split()), package == PAGE
             line = f"{package} cannot be used ({why}). {'The page' if page else 'Animating'} needs it. {INSTALL}"
             (advice if page else broken).append(line)

@@ -30,7 +30,7 @@ class Option:
 
 def number(text: str) -> float:
     """A decimal number; `nan` and `inf` are none."""
-    if not re.fullmatch(r"[+-]?(\d{1,12}(\.\d{0,12})?|\.\d{1,12})", text):
+    if not re.fullmatch(r"[+-]?(\d{1,12}(\.\d{0,24})?|\.\d{1,24})([eE][+-]?\d{1,2})?", text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number")
     return float(text)
 

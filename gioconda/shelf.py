@@ -131,7 +131,10 @@ def pull(names: Sequence[str]) -> Generator[Step | Shelved, None, None]:
 
 
 def verify(names: Sequence[str]) -> Generator[Step | Shelved, None, None]:
-    """Read every byte of the files that are here. The last step is a `Shelved`."""
+    """Read every byte of the files that are here. The last step is a `Shelved`.
+
+    A file that was named and is not here is wrong; without names only those that are here are meant.
+    """
     entries = chosen(names)
     done, total = 0, sum(entry.bytes for entry in entries)
     right: list[Path] = []
@@ -147,5 +150,11 @@ def verify(names: Sequence[str]) -> Generator[Step | Shelved, None, None]:
             except weights.WeightsError as error:
                 wrong.append(str(error))
         done += entry.bytes
+    if names:
+        wrong += [
+            f"The weight file {name} is not on this machine. Fetch it: python -m gioconda weights pull {name}"
+            for name in absent
+        ]
+        absent = []
     notes = (f"not on this machine, and not needed before a head asks for it: {', '.join(absent)}",) if absent else ()
     yield Shelved("Checked", len(right), len(entries), tuple(right), notes, tuple(wrong))

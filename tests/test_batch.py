@@ -146,14 +146,23 @@ def test_lines_become_jobs_in_the_types_of_job(tmp_path: Path) -> None:
     path = listed(
         tmp_path,
         [
-            {"portraits": ["a.png", "/b.png"], "driving": "c.mp4", "fps": "30000/1001", "face": 2, "audio": False, "end": None},
+            {
+                "portraits": ["a.png", "/b.png"],
+                "driving": "c.mp4",
+                "fps": "30000/1001",
+                "face": 2,
+                "audio": False,
+                "start": 3 * 0.1,
+                "end": None,
+            },
             {"portraits": "à b.png", "motion": "m.safetensors", "fps": 12.5, "crf": 30},
         ],
     )
     one, two = read(path, tmp_path / "out", {"crf": 20})
     assert one.job == Job(
         portraits=[tmp_path / "a.png", Path("/b.png")], driving=tmp_path / "c.mp4", fps=Fraction(30000, 1001), face=2,
-        audio=False, crf=20, output=tmp_path / "out" / "0001-a.mp4", report=tmp_path / "out" / "0001-a.json", overwrite=True,
+        start=3 * 0.1, audio=False, crf=20, output=tmp_path / "out" / "0001-a.mp4",
+        report=tmp_path / "out" / "0001-a.json", overwrite=True,
     )  # fmt: skip
     assert (two.name, two.job.crf, two.job.fps, two.job.end) == ("0002-à-b", 30, Fraction(25, 2), None)
 

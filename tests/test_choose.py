@@ -250,3 +250,24 @@ def test_nothing_is_said_of_a_processor_that_nothing_tells_of(tmp_path: Path) ->
     (tmp_path / "cpuinfo").write_text("model name : something else\n")
     assert device.worth_of_bf16(tmp_path / "cpuinfo") is None
     assert device.worth_of_bf16(tmp_path / "missing") is None
+
+
+def test_a_device_that_no_head_runs_on_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "0")
+    monkeypatch.setenv("ACCELERATE_TORCH_DEVICE", "foo:7")
+    with pytest.raises(SettingError, match=r"ACCELERATE_TORCH_DEVICE is foo:7\. Heads run on cuda"):
+        device.gpu()
+
+
+def test_a_gpu_that_this_torch_does_not_know_is_told() -> None:
+    words = r"The device is cuda:0\. Torch not compiled with CUDA enabled\. .*ACCELERATE_TORCH_DEVICE"
+    with pytest.raises(SettingError, match=words), choose._there("cuda:0"):
+        raise AssertionError("Torch not compiled with CUDA enabled")
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "REGISTRY", {"neural": "neural:Neural"})
+    monkeypatch.setattr(Neural, "finite", lambda self: False)
+    (tmp_path / "net.safetensors").write_bytes(b"x")
+    with pytest.raises(heads.base.HeadError, match="not finite in fp32 either"):
+        choose._built("neural", (("net.safetensors", tmp_path / "net.safetensors"),), "cuda:0", "fp16")

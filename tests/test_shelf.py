@@ -84,6 +84,10 @@ def test_what_is_missing_or_unknown_is_told(shell: Shell) -> None:
         out, err = said(shell, there.endpoint, "verify")
         assert out == ""
         assert "not on this machine" in err
+        assert (
+            "Fetch it: python -m gioconda weights pull net.saf"
+            in said(shell, there.endpoint, "verify", "net.safetensors", code=1)[1]
+        )
         assert there.seen == []
 
 

@@ -100,7 +100,8 @@ REFUSALS = [
     (404, {"X-Error-Code": "RevisionNotFound"}, "RevisionNotFoundError", "lacks this file or commit"),
     (403, {"X-Error-Code": "GatedRepo"}, "GatedRepoError", f"Ask for access at http://127.0.0.1:PORT/{REPO}"),
     (503, {}, "HfHubHTTPError", "Try again later"),
-    (429, {}, "HfHubHTTPError", "Try again later"),
+    (429, {}, "HfHubHTTPError", "Wait some minutes, or set HF_TOKEN"),
+    (404, {}, "HfHubHTTPError", "lacks this file or commit"),
 ]
 
 
@@ -141,6 +142,19 @@ def test_no_network_is_told_at_once(folder: Path, cache: Path, address: str) -> 
     assert "(ConnectError: " in said
     assert f"Check the connection to http://{host}, or set HF_ENDPOINT to a mirror" in said
     assert float(seconds) < 5, "the client alone would try for 24 s"
+
+
+@pytest.mark.parametrize("address", ["", "http://127.0.0.1:notaport", "ftp://127.0.0.1", "huggingface.co"])
+def test_an_address_that_is_none_is_told(folder: Path, cache: Path, address: str) -> None:
+    """huggingface_hub cannot be imported with some of them."""
+    said = ask(folder, address, cache)
+    assert f"because HF_ENDPOINT is {address!r}, which is no address of a Hub. Set HF_ENDPOINT to one" in said
+
+
+def test_a_proxy_that_nothing_here_can_speak_to_is_told(folder: Path, cache: Path) -> None:
+    said = ask(folder, "http://127.0.0.1:9", cache, ALL_PROXY="socks5://127.0.0.1:9", NO_PROXY="")
+    assert "(ImportError: " in said
+    assert "pip install socksio), or unset ALL_PROXY" in said
 
 
 def test_a_hub_that_says_nothing_is_given_up_soon(folder: Path, cache: Path) -> None:
@@ -202,7 +216,8 @@ def test_a_full_disk_is_told_and_nothing_is_left(folder: Path, cache: Path) -> N
 
 
 def test_a_disk_without_room_is_told_before_anything_is_fetched(folder: Path, cache: Path) -> None:
-    narrow = "import shutil, collections; shutil.disk_usage = lambda place: collections.namedtuple('Usage', 'free')(50_000)\n"
+    full = "collections.namedtuple('Usage', 'total used free')(10**9, 10**9, 50_000)"
+    narrow = f"import shutil, collections; shutil.disk_usage = lambda place: {full}\n"
     with hub(PAYLOAD) as there:
         said = ask(folder, there.endpoint, cache, before=narrow)
     assert "is full (50,000 bytes are free)" in said

@@ -204,7 +204,8 @@ def _checked(entry: Entry, file: Path, *, thorough: bool = False) -> Path:
 
     do = f"Get it anew with `git checkout -- {file}`, or clone again."
     if entry.repo:
-        do = f"Fetch it anew: python -m gioconda weights pull {entry.name} (a proxy may have altered the download)."
+        first = "Delete it and fetch it" if file.parent == HOME else "Fetch it"
+        do = f"{first} anew: python -m gioconda weights pull {entry.name} (a proxy may have altered the download)."
     stat = file.stat()
     if stat.st_size != entry.bytes:
         with file.open("rb") as stream:

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from weights import HOME, Entry, WeightsError
 
@@ -32,6 +33,8 @@ GOODBYE = 3.0
 
 ROOM = 1.05
 """Free space that a download must find, as a multiple of the file."""
+
+_WITHOUT_XET = "Set HF_HUB_DISABLE_XET=1, which fetches over plain HTTPS, and try again"
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -50,12 +53,25 @@ class Why:
 
 def cached(entry: Entry) -> Path | None:
     """Where the file lies in the local cache, unchecked; None where it does not. Asks nobody."""
-    if not entry.repo:
+    if not entry.repo or misdirected():
         return None
     from huggingface_hub import try_to_load_from_cache  # 0.2 s, and only files that do not ship need it
 
     found = try_to_load_from_cache(entry.repo, entry.name, revision=entry.revision)
     return Path(found) if isinstance(found, str) else None
+
+
+def misdirected() -> str | None:
+    """What is wrong with HF_ENDPOINT; None where nothing is. With an address that is none the client cannot be imported."""
+    given = os.environ.get("HF_ENDPOINT")
+    if given is None:
+        return None
+    try:
+        parts = urlsplit(given)
+        right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        right = False
+    return None if right else f"because HF_ENDPOINT is {given!r}, which is no address of a Hub"
 
 
 def places() -> tuple[str, str]:
@@ -71,6 +87,8 @@ def ask(entry: Entry) -> None:
     Raises:
         WeightsError: the Hub cannot be reached, refuses, or offers something else; says what to do.
     """
+    if wrong_address := misdirected():
+        raise _error(entry, Why(wrong_address, "Set HF_ENDPOINT to one such as https://huggingface.co, or unset it"))
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 
     if constants.HF_HUB_OFFLINE:
@@ -112,6 +130,7 @@ def fetch(entry: Entry) -> Generator[int, None, Path]:
             except queue.Empty:
                 word = arrived
             if isinstance(word, Path):
+                sweep(entry, cache)  # of a process that was killed while this one waited for it
                 return word
             if isinstance(word, BaseException):
                 with _told(entry):
@@ -192,8 +211,10 @@ def _free(file: Path) -> bool:
 
 def _room(entry: Entry, cache: Path) -> None:
     place = next(folder for folder in (cache, *cache.parents) if folder.exists())
-    free = shutil.disk_usage(place).free
-    if free < ROOM * entry.bytes:
+    disk = shutil.disk_usage(place)
+    if not disk.total:
+        raise _error(entry, Why(f"because {place} keeps no files", "Set HF_HOME to a folder that can be written to"))
+    if (free := disk.free) < ROOM * entry.bytes:
         raise _error(entry, _full(cache, free))
 
 
@@ -208,7 +229,8 @@ def _told(entry: Entry) -> Iterator[None]:
     from httpx2 import HTTPError
     from huggingface_hub.errors import EntryNotFoundError, XetDownloadError
 
-    known = (OSError, ValueError, RuntimeError, HTTPError, EntryNotFoundError, XetDownloadError)
+    # ImportError is how the client says that a SOCKS proxy is set and nothing here can speak to one.
+    known = (OSError, ValueError, RuntimeError, ImportError, HTTPError, EntryNotFoundError, XetDownloadError)
     try:
         yield
     except known as error:
@@ -226,11 +248,19 @@ def _why(entry: Entry, error: Exception) -> Why:
     page = f"{constants.ENDPOINT}/{entry.repo}"
     if isinstance(cause, errors.GatedRepoError):
         return Why(found, f"Ask for access at {page}, then set HF_TOKEN to a token of that account")
-    if isinstance(cause, errors.RevisionNotFoundError | errors.RemoteEntryNotFoundError):
+    if isinstance(cause, ImportError):
+        return Why(found, "Install what it names (for a SOCKS proxy: pip install socksio), or unset ALL_PROXY and HTTPS_PROXY")
+    if "xet-read-token" in str(cause):
+        return Why(found, _WITHOUT_XET)
+    if isinstance(cause, errors.RevisionNotFoundError | errors.RemoteEntryNotFoundError) or (
+        code == 404 and not isinstance(cause, errors.RepositoryNotFoundError)
+    ):
         return Why(found, f"Check HF_ENDPOINT: {page} lacks this file or commit")
     if isinstance(cause, errors.RepositoryNotFoundError) or code in (401, 403):
         sent = "Check HF_TOKEN, or unset it: the repository is public" if get_token() else "Check HF_ENDPOINT, or set HF_TOKEN"
         return Why(found, sent)
+    if code == 429:
+        return Why(found, "Wait some minutes, or set HF_TOKEN: it counts what each address asks for")
     if code is not None:
         return Why(found, f"Try again later: {constants.ENDPOINT} is not well")
     if isinstance(cause, OSError) and cause.errno in _FULL:
@@ -239,7 +269,7 @@ def _why(entry: Entry, error: Exception) -> Why:
     if isinstance(cause, OSError) and cause.filename:
         return Why(f"({cause.strerror}: {cause.filename})", "Set HF_HOME to a folder that can be written to")
     if isinstance(cause, errors.XetDownloadError | RuntimeError):
-        return Why(found, "Set HF_HUB_DISABLE_XET=1, which fetches over plain HTTPS, and try again")
+        return Why(found, _WITHOUT_XET)
     return Why(found, f"Check the connection to {constants.ENDPOINT}, or set HF_ENDPOINT to a mirror")
 
 
