@@ -5,9 +5,9 @@ Nothing is chosen in silence: the choice is the first line of the command line, 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -40,6 +40,8 @@ class Choice:
     """The reason, as part of a sentence."""
     notes: tuple[str, ...] = ()
     """What did not go as asked for."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Those of the head's own, with the values that it works with; none before it is built."""
 
     def line(self) -> str:
         """The choice in one line."""
@@ -55,6 +57,7 @@ class Choice:
             "why": self.why,
             "line": self.line(),
             "notes": list(self.notes),
+            "settings": dict(self.settings),
         }
 
 
@@ -161,7 +164,8 @@ def rendering(job: Job) -> Generator[Step, None, tuple[Head, Choice]]:
         note = f"{choice.precision} {why} on {choice.device}; {precision}, which is slower, is used"
         choice = replace(choice, precision=precision, notes=(note,))
         yield Announced(f"note: {note}", 0, 0)
-    return own.adjusted(job, head), choice
+    head = own.adjusted(job, head)
+    return head, replace(choice, settings=own.chosen(head))
 
 
 @lru_cache(maxsize=1)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
-from typing import cast
+from typing import Any, cast
 
 import heads
 from gioconda.errors import SettingError
@@ -63,3 +63,8 @@ def adjusted(job: Job, head: Head) -> Head:
     """The head with its own settings as the job has them; where the job leaves one open, the head has the say."""
     chosen = {name: value for name in sorted(head.settings) if (value := getattr(job, name)) is not None}
     return cast(Adjustable, head).adjusted(chosen) if chosen else head
+
+
+def chosen(head: Head) -> Mapping[str, Any]:
+    """The settings of its own that a head works with, for the report."""
+    return cast(Adjustable, head).chosen() if head.settings else {}

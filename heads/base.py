@@ -283,6 +283,10 @@ class Adjustable(Head, Protocol):
         """
         ...
 
+    def chosen(self) -> Mapping[str, Any]:
+        """The values of all of `settings` that it works with, its own defaults among them."""
+        ...
+
 
 class Tunable(Head, Protocol):
     """A head that can learn a person better than `enroll` does."""

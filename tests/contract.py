@@ -147,6 +147,9 @@ def _check_own(head: Head) -> None:
     adjustable = cast(Adjustable, head)
     promise(callable(getattr(head, "adjusted", None)), "a head with settings can be adjusted")
     promise(type(adjustable.adjusted({})) is type(head), "an adjusted head is of the same class")
+    promise(callable(getattr(head, "chosen", None)), "a head with settings tells their values")
+    promise(set(adjustable.chosen()) == type(head).settings, "of all of its settings")
+    promise(adjustable.adjusted(adjustable.chosen()).chosen() == adjustable.chosen(), "and takes them back")
     try:
         adjustable.adjusted({"sharpness of the nose": 2})
     except HeadError as error:

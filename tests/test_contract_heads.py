@@ -42,6 +42,9 @@ class Wrapped:
     def adjusted(self, settings: Mapping[str, Any]) -> Self:
         return type(self)(cast(Adjustable, self.inner).adjusted(settings))
 
+    def chosen(self) -> Mapping[str, Any]:
+        return cast(Adjustable, self.inner).chosen()
+
     def enroll(self, portraits: Sequence[Portrait]) -> Identity:
         return self.inner.enroll(portraits)
 

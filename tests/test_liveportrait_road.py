@@ -74,6 +74,7 @@ def test_from_a_hub_to_a_video(shell: Shell, tmp_path: Path) -> None:
     assert first.startswith("head: liveportrait, on the CPU (chosen by --head; ") and "takes seconds for each frame" in first
     report = json.loads((tmp_path / "out.json").read_text(encoding="utf-8"))
     assert report["rendering"]["head"] == "liveportrait" and report["rendering"]["precision"] == "fp32"
+    assert report["rendering"]["settings"]["stitching"] is True, "also what was left open"
     assert report["settings"]["retarget_eyes"] is True and report["settings"]["stitching"] is None
     assert report["driving"]["frames"] == 9
     video = VideoReader(tmp_path / "out.mp4")

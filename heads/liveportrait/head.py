@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -67,6 +68,10 @@ class LivePortrait:
     def adjusted(self, settings: Mapping[str, Any]) -> Self:
         """The same head with other settings (`settings.Settings`)."""
         return type(self)(self._networks, self._settings.adjusted(settings))
+
+    def chosen(self) -> Mapping[str, Any]:
+        """Every setting and its value."""
+        return asdict(self._settings)
 
     def enroll(self, portraits: Sequence[Portrait]) -> Identity:
         """Read each portrait once: features, keypoints, pose, expression, and how its painted colours are to be matched."""
